@@ -187,7 +187,7 @@ static void hmp_count_params(const char *params, unsigned *least, unsigned *most
 /* Return true if a word is an option such as -d that the command does not have, but has others. */
 static bool hmp_is_foreign_option(const HmpCommand *c, const char *word)
 {
-    g_autofree char *own = g_strdup_printf("[%s]", word);
+    g_autofree char *own = g_strdup_printf("[%s", word); /* [-d] or [-f FORMAT] */
 
     return word[0] == '-' && g_ascii_isalpha(word[1]) && !word[2] && strstr(c->params, "[-") &&
            !strstr(c->params, own);

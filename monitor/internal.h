@@ -58,17 +58,18 @@ typedef struct MonitorLate {
 
 /* m->monitors */
 typedef struct MonitorSet {
-    GPtrArray *all;        /* Monitor* */
-    Monitor *current;      /* the session whose request the main loop executes */
-    unsigned generation;   /* of the connection that sent that request */
-    bool human;            /* that request is a line of the human monitor */
-    QmpDeferred *begun;    /* the response to that request was deferred; NULL: not */
-    GPtrArray *deferred;   /* QmpDeferred*: all commands without a response yet */
-    GHashTable *held;      /* running intervals (events.c); NULL until the first */
-    GHashTable *fds;       /* name -> descriptor + 1, from getfd; NULL until the first */
-    GPtrArray *fdsets;     /* members of all sets, from add-fd; NULL until the first */
-    DirtyRate *dirty_rate; /* the last calc-dirty-rate; NULL until the first */
-    GPtrArray *jobs;       /* snapshot jobs (qmp_snapshot.c); NULL until the first */
+    GPtrArray *all;         /* Monitor* */
+    Monitor *current;       /* the session whose request the main loop executes */
+    unsigned generation;    /* of the connection that sent that request */
+    bool human;             /* that request is a line of the human monitor */
+    QmpDeferred *begun;     /* the response to that request was deferred; NULL: not */
+    GPtrArray *deferred;    /* QmpDeferred*: all commands without a response yet */
+    GHashTable *held;       /* running intervals (events.c); NULL until the first */
+    GHashTable *fds;        /* name -> descriptor + 1, from getfd; NULL until the first */
+    GPtrArray *fdsets;      /* members of all sets, from add-fd; NULL until the first */
+    GPtrArray *screendumps; /* files that threads write (qmp_display.c); NULL: none */
+    DirtyRate *dirty_rate;  /* the last calc-dirty-rate; NULL until the first */
+    GPtrArray *jobs;        /* snapshot jobs (qmp_snapshot.c); NULL until the first */
     GThread *thread;
     GMainContext *context; /* of the thread */
     GMainLoop *loop;
@@ -126,10 +127,12 @@ void hmp_info_blockstats(Machine *m, const char *args, GString *out);
 
 /* End a job that writes guest memory, without a result. Called before the monitors are closed. */
 void monitor_dump_free(Machine *m);
+/* Wait for the files that screendump writes. Called before the monitors are closed. */
+void monitor_screendump_free(Machine *m);
 
 extern const HmpTable machine_table, qom_table, device_table, pci_table, chardev_table, host_table,
     debug_table, dump_table, info_table, migration_table, unplug_table, object_table, media_table,
-    balloon_table, snapshot_table;
+    balloon_table, display_table, snapshot_table;
 
 /* Properties of a balloon that exist at run time (qmp_balloon.c). _prop_type: the type of the
  * property "guest-stats", or NULL if the device is not a balloon. _get: the value of a property,

@@ -624,6 +624,7 @@ void monitor_close_all(Machine *m)
     if (!set) {
         return;
     }
+    monitor_screendump_free(m);
     if (set->thread) {
         g_main_loop_quit(set->loop);
         g_thread_join(set->thread);

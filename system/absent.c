@@ -53,8 +53,8 @@ static const AbsentOption absent_options[] = {
 
 /* The first pattern that matches the name of a type applies. */
 static const PlanAbsent absent_devices[] = {
-    { "virtio-gpu*", "a display adapter", NULL },
-    { "virtio-vga*", "a display adapter", NULL },
+    { "virtio-gpu*", "the virtio display adapter", "bochs-display" },
+    { "virtio-vga*", "VGA", "bochs-display" },
     { "virtio-9p*", "a shared folder (9p)", NULL },
     { "virtio-keyboard-device", "an input device in a virtio-mmio slot", "virtio-keyboard-pci" },
     { "virtio-mouse*", "a pointing device", NULL },
@@ -83,10 +83,9 @@ static const PlanAbsent absent_devices[] = {
     { "usb-*", "USB", NULL },
     { "*-usb-*", "USB", NULL },
     { "*-xhci", "USB", NULL },
-    { "VGA", "a display adapter", NULL },
-    { "*-vga", "a display adapter", NULL },
-    { "bochs-display", "a display adapter", NULL },
-    { "ramfb", "a display adapter", NULL },
+    { "VGA", "VGA", "bochs-display" },
+    { "*-vga", "VGA", "bochs-display" },
+    { "ramfb", "a framebuffer in RAM", "bochs-display" },
     { "guest-loader", "the device for hypervisor guests", "loader" },
     { "pci-serial-*", "PCI serial ports with several channels", "pci-serial" },
     { "ivshmem-*", "shared memory between guests", NULL },

@@ -775,6 +775,34 @@ def small_checks(m):
             ("unlocked by the expiry", lambda: Function(m, 0, 2).get(0x68, 1), 0)]
 
 
+# --- a display ---
+
+VRAM, VBE = MMIO + 0x1000000, MMIO + 0x100000
+
+
+def display_setup(m):
+    """Set a mode with all registers and draw at both ends of the memory."""
+    set_board(m)
+    Function(m, 0, 2).enable((0, VRAM), (2, VBE), command=2)
+    for index, value in enumerate((640, 480, 32, 0x41, 3, 800, 1200, 8, 16), 1):
+        m.write(VBE + 0x500 + 2 * index, 2, value)
+    m.write(VBE + 0x604, 4, 0xbebebebe)
+    m.write(VRAM, 8, 0x1122334455667788)
+    m.write(VRAM + 0x3ffff8, 8, 0x99aabbccddeeff00)
+    m.ask("clock_step 120000")
+
+
+def display_checks(m):
+    """Return the values that display_setup() set."""
+    return board_checks(m) + [
+        *((f"register {index}", lambda i=index: m.read(VBE + 0x500 + 2 * i, 2), value)
+          for index, value in enumerate((640, 480, 32, 0x41, 3, 800, 1200, 8, 16), 1)),
+        ("byte order", lambda: m.read(VBE + 0x604, 4), 0xbebebebe),
+        ("first pixels", lambda: m.read(VRAM, 8), 0x1122334455667788),
+        ("last pixels", lambda: m.read(VRAM + 0x3ffff8, 8), 0x99aabbccddeeff00),
+        ("a store", lambda: m.write(VRAM + 8, 4, 7) or m.read(VRAM + 8, 4), 7)]
+
+
 class Recipe:
     """One golden stream."""
 
@@ -809,4 +837,6 @@ RECIPES = [
     Recipe("virtio-0.2", "virt-0.2", VIRTIO, virtio_setup, virtio_checks),
     Recipe("bridges-0.2", "virt-0.2", BRIDGES, bridges_setup, bridges_checks),
     Recipe("small-0.3", "virt-0.3", SMALL, small_setup, small_checks, SMALL_HOST),
+    Recipe("display-0.2", "virt-0.2", ["-device", "bochs-display,id=vga0,addr=2,vgamem=4M"],
+           display_setup, display_checks),
 ]

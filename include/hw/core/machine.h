@@ -114,6 +114,7 @@ struct Machine {
     struct NetSet *netdevs;                 /* private to net/ */
     GPtrArray *objects;                     /* HostObject *, private to host_object.c */
     GArray *power_buttons;                  /* private to power_button.c; NULL: none */
+    GPtrArray *displays;                    /* Display *, private to display.c; NULL: none */
     GPtrArray *fw_cfg_files;                /* FwCfgFile *, private to hw/misc/fw_cfg_files.c */
     const struct BootOptions *boot_options; /* -boot (hw/misc/fw_cfg.h), borrowed; NULL: none */
     /* Each CPU thread applies it to itself before it executes guest code; NULL: no filter. Set
