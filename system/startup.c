@@ -17,6 +17,7 @@
 #include "monitor/monitor.h"
 #include "net/net.h"
 #include "plan/grow.h"
+#include "ui/keys.h"
 #include "util/log.h"
 #include "util/suggest.h"
 #include "util/trace.h"
@@ -83,6 +84,7 @@ static void take_down(Session *s)
     m->hooks = (MachineHooks){ 0 };
     qtest_free(s->qtest);
     monitor_close_all(m);
+    keys_free(m);
     if (s->work) {
         g_source_remove(s->work);
     }

@@ -9,6 +9,7 @@
 #include <linux/virtio_input.h>
 #include <string.h>
 
+#include "hw/core/keyboard.h"
 #include "hw/core/power_button.h"
 #include "hw/virtio/virtio_base.h"
 #include "util/error.h"
@@ -69,25 +70,25 @@ static void keyboard_add(VirtioKeyboard *k, uint16_t type, uint16_t code, uint32
         memcpy(k->pending + k->n_pending++ * EVENT_SIZE, &event, EVENT_SIZE);
 }
 
-/* Press or release a key. The events of one key are dropped together if there is no space. */
-static void keyboard_key(VirtioKeyboard *k, uint16_t code, bool down)
+/* Press or release a key. The events of one key are dropped together if there is no space, and
+ * those of keys that the configuration does not list. */
+static void keyboard_key(void *opaque, uint16_t code, bool down)
 {
-    if (k->n_pending + 2 > KEYBOARD_PENDING)
-        return;
+    VirtioKeyboard *k = opaque;
+
+    if (code < KEYBOARD_FIRST || code > KEYBOARD_LAST || k->n_pending + 2 > KEYBOARD_PENDING ||
+        !(k->base.virtio.status & VIRTIO_CONFIG_S_DRIVER_OK) || !device_enter(&k->base.dev))
+        return; /* without a driver nothing would ever receive the key */
     keyboard_add(k, EV_KEY, code, down);
     keyboard_add(k, EV_SYN, SYN_REPORT, 0);
+    keyboard_flush(k);
+    device_leave(&k->base.dev);
 }
 
 static void keyboard_press_power(void *opaque)
 {
-    VirtioKeyboard *k = opaque;
-
-    if (!(k->base.virtio.status & VIRTIO_CONFIG_S_DRIVER_OK) || !device_enter(&k->base.dev))
-        return; /* no driver would ever receive the key */
-    keyboard_key(k, KEY_POWER, true);
-    keyboard_key(k, KEY_POWER, false);
-    keyboard_flush(k);
-    device_leave(&k->base.dev);
+    keyboard_key(opaque, KEY_POWER, true);
+    keyboard_key(opaque, KEY_POWER, false);
 }
 
 static void keyboard_notified(VirtioDevice *v, unsigned queue)
@@ -208,6 +209,7 @@ static bool keyboard_init(void *dev, GError **err)
     virtio_add_queue(&k->base.virtio, QUEUE_SIZE);
     virtio_add_queue(&k->base.virtio, QUEUE_SIZE);
     power_button_add(k->base.dev.machine, keyboard_press_power, k);
+    keyboard_register(k->base.dev.machine, keyboard_key, k);
     return true;
 }
 
@@ -216,6 +218,7 @@ static void keyboard_exit(void *dev)
     VirtioKeyboard *k = dev;
 
     power_button_remove(k->base.dev.machine, keyboard_press_power, k);
+    keyboard_unregister(k->base.dev.machine, keyboard_key, k);
 }
 
 /* As in QEMU: one for the configuration, and one that both queues share. */

@@ -114,6 +114,8 @@ struct Machine {
     struct NetSet *netdevs;                 /* private to net/ */
     GPtrArray *objects;                     /* HostObject *, private to host_object.c */
     GArray *power_buttons;                  /* private to power_button.c; NULL: none */
+    GArray *keyboards;                      /* private to keyboard.c; NULL: none */
+    struct KeyQueue *key_queue;             /* private to ui/; NULL: none */
     GPtrArray *displays;                    /* Display *, private to display.c; NULL: none */
     GPtrArray *fw_cfg_files;                /* FwCfgFile *, private to hw/misc/fw_cfg_files.c */
     const struct BootOptions *boot_options; /* -boot (hw/misc/fw_cfg.h), borrowed; NULL: none */
