@@ -51,6 +51,8 @@ def values_of(key: dict) -> list[str]:
         return [ROM.name]
     if key["name"] == "addr":
         return ["0x80000200"]       # in RAM
+    if key["name"] == "vgamem":
+        return ["4M", "256M"]
     if kind == "bool":
         return ["on", "off"]
     if kind == "enum":
