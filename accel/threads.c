@@ -7,7 +7,7 @@
  * without the machine lock held. A CPU is parked while it must acquire one of the two locks and
  * check its pending word before it can access guest state.
  */
-#include "accel/accel.h"
+#include "accel/threads_internal.h"
 
 #include <errno.h>
 #include <sys/timerfd.h>
@@ -16,29 +16,6 @@
 #include "hw/core/clock.h"
 #include "util/watch.h"
 #include "util/sandbox.h"
-
-typedef struct Accel {
-    Machine *machine;
-    GMutex lock;
-    GCond parked;       /* some CPU parked */
-    unsigned exclusive; /* number of nested cpus_exclusive() and cpus_hold() in progress */
-    bool running, quit;
-    int timer_fd; /* one for all CPUs: the earliest deadline */
-    guint timer_source;
-    guint debug_source; /* a CPU stopped for the debugger: the main loop stops the machine; or 0 */
-    GPtrArray *threads;
-} Accel;
-
-typedef struct CpuThread {
-    Accel *accel;
-    Cpu *cpu;
-    GThread *thread;
-    GCond wake;
-    bool parked;
-    uint32_t sleeping; /* atomic */
-    int64_t deadline;
-    int64_t clock_cost; /* duration of reading the thread's CPU clock, ns */
-} CpuThread;
 
 static Accel *machine_accel(Machine *m)
 {
@@ -51,6 +28,13 @@ static Accel *machine_accel(Machine *m)
 
 /* --- waking --- */
 
+void cpu_thread_wake(CpuThread *t)
+{
+    CpuThread *own = t->accel->machine->icount ? g_ptr_array_index(t->accel->threads, 0) : t;
+
+    g_cond_signal(&own->wake);
+}
+
 void cpu_raise_any(Cpu *cpu, uint32_t bits)
 {
     CpuThread *t = cpu->accel;
@@ -58,7 +42,7 @@ void cpu_raise_any(Cpu *cpu, uint32_t bits)
     __atomic_fetch_or(&cpu->pending, bits, __ATOMIC_SEQ_CST);
     if (t && __atomic_load_n(&t->sleeping, __ATOMIC_SEQ_CST)) {
         g_mutex_lock(&t->accel->lock);
-        g_cond_signal(&t->wake);
+        cpu_thread_wake(t);
         g_mutex_unlock(&t->accel->lock);
     }
 }
@@ -69,6 +53,10 @@ void cpu_sleep_any(Cpu *cpu, int64_t deadline)
     Machine *m = cpu->machine;
 
     if (!t) {
+        return;
+    }
+    if (m->icount) {
+        icount_sleep(t, deadline);
         return;
     }
     g_mutex_lock(&t->accel->lock);
@@ -100,6 +88,9 @@ static void arm_timer(Accel *a)
         CpuThread *t = g_ptr_array_index(a->threads, i);
         first = MIN(first, t->deadline);
     }
+    if (a->machine->icount) {
+        return; /* icount_turn() compares the deadlines */
+    }
     if (first != CLOCK_NEVER && a->running) {
         int64_t left = first - clock_now_any(a->machine, CLOCK_KIND_VIRTUAL);
         left = MAX(left, 1);
@@ -124,7 +115,7 @@ static gboolean timer_fired(gint fd, GIOCondition cond, gpointer opaque)
         if (t->deadline <= now) {
             t->deadline = CLOCK_NEVER;
             __atomic_fetch_or(&t->cpu->pending, CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
-            g_cond_signal(&t->wake);
+            cpu_thread_wake(t);
         }
     }
     arm_timer(a);
@@ -143,14 +134,22 @@ void cpu_set_deadline_any(Cpu *cpu, int64_t deadline)
     if (t->deadline != deadline) {
         t->deadline = deadline;
         arm_timer(t->accel);
+        icount_deadline_changed(t);
     }
     g_mutex_unlock(&t->accel->lock);
 }
 
 /* --- parking --- */
 
-static void cpu_set_parked(CpuThread *t, bool parked)
+/* While instructions are counted, all CPUs are parked and run together. */
+void cpu_set_parked(CpuThread *t, bool parked)
 {
+    Accel *a = t->accel;
+
+    for (unsigned i = 0; a->machine->icount && i < a->threads->len; i++) {
+        CpuThread *other = g_ptr_array_index(a->threads, i);
+        other->parked = parked;
+    }
     t->parked = parked;
     if (parked) {
         g_cond_broadcast(&t->accel->parked);
@@ -221,10 +220,13 @@ int64_t cpu_device_enter(Cpu *cpu)
 
 void cpu_device_leave(Cpu *cpu, int64_t start)
 {
-    const CpuThread *t = cpu->accel;
+    CpuThread *t = cpu->accel;
 
     if (start >= 0 && t) {
         cpu->device_ns += MAX(0, thread_ns() - start - t->clock_cost) * CPU_DEVICE_SAMPLE;
+    }
+    if (t && cpu->machine->icount) {
+        icount_device_access(t);
     }
 }
 
@@ -234,7 +236,7 @@ static void ask_to_park(Accel *a, uint32_t bit)
     for (unsigned i = 0; i < a->threads->len; i++) {
         CpuThread *t = g_ptr_array_index(a->threads, i);
         __atomic_fetch_or(&t->cpu->pending, bit, __ATOMIC_SEQ_CST);
-        g_cond_signal(&t->wake);
+        cpu_thread_wake(t);
     }
 }
 
@@ -255,7 +257,7 @@ static void wake_all(Accel *a)
 {
     for (unsigned i = 0; i < a->threads->len; i++) {
         CpuThread *t = g_ptr_array_index(a->threads, i);
-        g_cond_signal(&t->wake);
+        cpu_thread_wake(t);
     }
 }
 
@@ -274,6 +276,7 @@ void cpus_exclusive(Machine *m, void (*fn)(void *opaque), void *opaque)
     fn(opaque);
     g_mutex_lock(&a->lock);
     if (--a->exclusive == 0) {
+        a->hold = false;
         wake_all(a);
     }
     g_mutex_unlock(&a->lock);
@@ -335,7 +338,7 @@ static gboolean debug_stop_machine(gpointer opaque)
 }
 
 /* Request the stop of the machine after CpuType.run() returned. Requires Accel.lock. */
-static void debug_report(CpuThread *t)
+void cpu_thread_debug_report(CpuThread *t)
 {
     Accel *a = t->accel;
 
@@ -353,7 +356,7 @@ static void debug_forget_stops(Accel *a)
 }
 
 /* Return true if the thread may execute guest code. Requires Accel.lock. */
-static bool cpu_thread_may_run(const CpuThread *t)
+bool cpu_thread_may_run(const CpuThread *t)
 {
     const CpuDebug *d = &t->cpu->debug;
 
@@ -386,7 +389,7 @@ static gpointer cpu_thread(gpointer opaque)
         }
         t->cpu->type->run(t->cpu);
         g_mutex_lock(&a->lock);
-        debug_report(t);
+        cpu_thread_debug_report(t);
     }
     cpu_set_parked(t, true);
     g_mutex_unlock(&a->lock);
@@ -399,6 +402,7 @@ static void run_state(void *opaque, bool running, RunState state)
 
     g_mutex_lock(&a->lock);
     a->running = running;
+    a->hold = false;
     if (running) {
         debug_forget_stops(a);
         wake_all(a);
@@ -411,13 +415,19 @@ static void run_state(void *opaque, bool running, RunState state)
 
 static bool start_threads(Accel *a, GError **err)
 {
+    const CpuThread *first = g_ptr_array_index(a->threads, 0);
+
     for (unsigned i = 0; i < a->threads->len; i++) {
         CpuThread *t = g_ptr_array_index(a->threads, i);
         char name[16];
 
         g_snprintf(name, sizeof(name), "CPU %u", i);
         t->cpu->type->post_load_arm(t->cpu);
-        t->thread = g_thread_try_new(name, cpu_thread, t, err);
+        if (a->machine->icount && i > 0) {
+            t->thread = first->thread;
+            continue;
+        }
+        t->thread = g_thread_try_new(name, a->machine->icount ? icount_thread : cpu_thread, t, err);
         if (!t->thread) {
             g_prefix_error(err, "thread for CPU %u: ", i);
             return false;
@@ -459,6 +469,7 @@ bool accel_start(Machine *m, GError **err)
         g_ptr_array_add(a->threads, t);
     }
     machine_add_run_fn(m, run_state, a);
+    icount_start(a);
     if (!start_threads(a, err)) {
         accel_stop(m);
         return false;
@@ -468,7 +479,7 @@ bool accel_start(Machine *m, GError **err)
 
 static void free_thread(CpuThread *t)
 {
-    if (t->thread) {
+    if (t->thread && !(t->cpu->index > 0 && t->accel->machine->icount)) {
         g_thread_join(t->thread);
     }
     t->cpu->accel = NULL;
@@ -498,6 +509,7 @@ void accel_stop(Machine *m)
     if (a->debug_source) {
         g_source_remove(a->debug_source);
     }
+    icount_free(a);
     close(a->timer_fd);
     g_ptr_array_free(a->threads, TRUE);
     g_mutex_clear(&a->lock);

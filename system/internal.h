@@ -14,6 +14,7 @@
 
 #include "chardev/chardev.h"
 #include "hw/core/board.h"
+#include "hw/core/icount.h"
 #include "hw/core/type_catalog.h"
 #include "hw/misc/fw_cfg.h"
 #include "monitor/host.h"
@@ -70,6 +71,11 @@ typedef struct Session {
         *loadvm;
     char *rtc;
     BootOptions boot_options; /* -boot */
+    /* -icount and -seed (icount.c) */
+    char *icount_shift;
+    guint64 seed;
+    bool icount_sleep, icount_align, icount_given, seed_given;
+    IcountConfig icount;
     char *process_name, *mem_path, *trace_file, *trace_events;
     char *dump_guest_core, *mem_merge; /* "on" or "off"; NULL: not given */
     struct json_object *net_nic;       /* -net nic, until its back end is known */
@@ -231,6 +237,12 @@ void migration_create(Session *s);
 bool migration_start_machine(Session *s, GError **err);
 /* Start to receive the stream of -incoming. No-op without it. */
 bool migration_await(Session *s, GError **err);
+
+/* --- icount.c --- */
+/* Let the machine count instructions and use fixed random numbers, if the options require it. */
+bool icount_choose(Session *s, bool qtest, GError **err);
+/* MachineHooks.settle. */
+bool icount_settle(void *opaque);
 
 /* --- runstate.c --- */
 /* Set m->hooks. */

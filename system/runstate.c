@@ -183,6 +183,7 @@ void runstate_fill_hooks(Session *s)
         .run_state = on_run_state,
         .device_gone = on_device_gone,
         .open_fdset = on_open_fdset,
+        .settle = icount_settle,
     };
 }
 

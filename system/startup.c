@@ -67,6 +67,7 @@ Session *session_new(const char *program)
     s->planned = g_hash_table_new(NULL, NULL);
     s->ready_fd = s->null_fd = -1;
     s->boot_options.splash_time = s->boot_options.reboot_timeout = BOOT_TIME_ABSENT;
+    s->icount_sleep = true;
     sandbox_policy_default(&s->sandbox);
     return s;
 }
@@ -537,7 +538,7 @@ static bool choose_accel(Session *s, GError **err)
         s->m->qtest = true;
         clocks_set_stepped(s->m->clocks);
     }
-    return kind != ACCEL_NONE;
+    return kind != ACCEL_NONE && icount_choose(s, kind == ACCEL_QTEST, err);
 }
 
 static void startup_warn_netdev(void *opaque, const char *id)

@@ -42,22 +42,24 @@ static void bottom_half_run_one(BottomHalf *b)
     device_unpin_any(owner);
 }
 
-/* Call the bottom halves that are scheduled at the start, each at most once. One that schedules
- * itself again is therefore not called twice before another. */
-static gboolean bottom_half_source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
+/* Call the bottom halves that are scheduled at the start, each at most once, until the monotonic
+ * time `end`. One that schedules itself again is therefore not called twice before another. */
+static void bottom_half_run_until(BottomHalves *set, gint64 end)
 {
-    BottomHalves *set = ((BottomHalfSource *)source)->set;
-    gint64 end = g_get_monotonic_time() + DISPATCH_US;
-
     for (unsigned n = set->queue.length; n > 0 && bottom_half_runnable(set); n--) {
         BottomHalf *b = g_queue_pop_head_link(&set->queue)->data;
 
         b->scheduled = false;
         bottom_half_run_one(b);
-        if (g_get_monotonic_time() >= end) {
+        if (end != G_MAXINT64 && g_get_monotonic_time() >= end) {
             break;
         }
     }
+}
+
+static gboolean bottom_half_source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
+{
+    bottom_half_run_until(((BottomHalfSource *)source)->set, g_get_monotonic_time() + DISPATCH_US);
     return G_SOURCE_CONTINUE;
 }
 
@@ -134,6 +136,15 @@ void bottom_half_cancel(BottomHalf *b)
         g_queue_unlink(&bottom_half_set(b->owner->machine)->queue, &b->link);
         b->scheduled = false;
     }
+}
+
+bool bottom_halves_run(Machine *m)
+{
+    BottomHalves *set = bottom_half_set(m);
+    bool any = bottom_half_runnable(set);
+
+    bottom_half_run_until(set, G_MAXINT64);
+    return any;
 }
 
 unsigned bottom_half_round(Machine *m)

@@ -10,6 +10,7 @@
 
 #include <time.h>
 
+#include "hw/core/cpu.h"
 #include "hw/core/device.h"
 
 #define NS_PER_SECOND 1000000000LL
@@ -27,6 +28,12 @@ struct ClockSet {
     unsigned seq; /* odd while being changed */
     bool running;
     int64_t offset, stopped_at;
+    /* counting: stopped_at + the instructions that the CPU retired since `counted_from` */
+    const Cpu *counted; /* NULL: none runs */
+    uint64_t counted_from;
+    unsigned shift;
+    void (*wake)(void *opaque);
+    void *wake_opaque;
     GSource *source;
 };
 
@@ -43,6 +50,16 @@ static int64_t clock_host_ns(clockid_t id)
     return t.tv_sec * NS_PER_SECOND + t.tv_nsec;
 }
 
+/* Return the time of a clock that is not running: it counts instructions, or it is at rest. */
+static int64_t clock_virtual_still(const ClockSet *c)
+{
+    const Cpu *cpu = __atomic_load_n(&c->counted, __ATOMIC_RELAXED);
+    int64_t at = __atomic_load_n(&c->stopped_at, __ATOMIC_RELAXED);
+
+    return cpu ? at + (int64_t)((cpu->type->retired((Cpu *)cpu) - c->counted_from) << c->shift)
+               : at;
+}
+
 static int64_t clock_virtual_now(const ClockSet *c)
 {
     unsigned seq;
@@ -52,7 +69,7 @@ static int64_t clock_virtual_now(const ClockSet *c)
         seq = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE);
         now = __atomic_load_n(&c->running, __ATOMIC_RELAXED)
                   ? clock_host_ns(CLOCK_MONOTONIC) + __atomic_load_n(&c->offset, __ATOMIC_RELAXED)
-                  : __atomic_load_n(&c->stopped_at, __ATOMIC_RELAXED);
+                  : clock_virtual_still(c);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     } while ((seq & 1) || seq != __atomic_load_n(&c->seq, __ATOMIC_RELAXED));
     return now;
@@ -66,6 +83,27 @@ static void clock_virtual_set(ClockSet *c, bool running, int64_t offset, int64_t
     __atomic_store_n(&c->offset, offset, __ATOMIC_RELAXED);
     __atomic_store_n(&c->stopped_at, stopped_at, __ATOMIC_RELAXED);
     __atomic_store_n(&c->seq, c->seq + 1, __ATOMIC_RELEASE);
+}
+
+static void clock_count(ClockSet *c, const Cpu *cpu, uint64_t from, unsigned shift, int64_t now)
+{
+    __atomic_store_n(&c->seq, c->seq + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    __atomic_store_n(&c->counted, cpu, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->counted_from, from, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->shift, shift, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->stopped_at, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->seq, c->seq + 1, __ATOMIC_RELEASE);
+}
+
+void clocks_count_begin(ClockSet *c, const Cpu *cpu, unsigned shift)
+{
+    clock_count(c, cpu, cpu->type->retired((Cpu *)cpu), shift, clock_virtual_now(c));
+}
+
+void clocks_count_end(ClockSet *c)
+{
+    clock_count(c, NULL, 0, 0, clock_virtual_now(c));
 }
 
 int64_t clock_now_any(const Machine *m, ClockKind kind)
@@ -182,6 +220,9 @@ void timer_arm_at(Timer *t, int64_t deadline)
     if (c->source && t->heap_pos == 0) {
         clock_wake_loop();
     }
+    if (c->wake && t->kind == CLOCK_KIND_VIRTUAL && t->heap_pos == 0) {
+        c->wake(c->wake_opaque);
+    }
 }
 
 void timer_arm_ns(Timer *t, uint64_t delay)
@@ -253,6 +294,12 @@ void clocks_set_stepped(ClockSet *c)
 {
     c->stepped = true;
     clock_virtual_set(c, false, 0, 0);
+}
+
+void clocks_set_wake(ClockSet *c, void (*wake)(void *opaque), void *opaque)
+{
+    c->wake = wake;
+    c->wake_opaque = opaque;
 }
 
 void clocks_run_virtual(ClockSet *c, bool run)

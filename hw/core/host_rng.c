@@ -7,10 +7,10 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "hw/core/host_object.h"
+#include "hw/core/random.h"
 #include "util/error.h"
 #include "util/log.h"
 
@@ -45,7 +45,7 @@ HostObject *host_rng_find(Machine *m, const char *id, GError **err)
 size_t host_rng_read(HostObject *o, void *buf, size_t len)
 {
     HostRng *r = rng_backend(o);
-    ssize_t n = r->fd < 0 ? getrandom(buf, len, 0) : read(r->fd, buf, len);
+    ssize_t n = r->fd < 0 ? (ssize_t)machine_random(o->machine, buf, len) : read(r->fd, buf, len);
 
     if (n == 0 && len > 0 && !r->ended) {
         r->ended = true;

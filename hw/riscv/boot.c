@@ -9,8 +9,8 @@
  */
 #include <libfdt.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "hw/core/random.h"
 #include "hw/block/pflash.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/loader_device.h"
@@ -118,7 +118,7 @@ static bool finish_fdt(Plan *p, GError **err)
     uint8_t seed[32];
     VirtFdtBoot b = { p->boot->append, p->initrd.start, p->initrd.end, seed };
 
-    if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+    if (machine_random(p->m, seed, sizeof(seed)) != sizeof(seed))
         b.seed = NULL;
     if (!virt_fdt_set_boot(p->fdt, &b, err))
         return false;

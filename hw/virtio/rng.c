@@ -3,8 +3,8 @@
  * virtio-rng: entropy for the guest (virtio 1.2, 5.4), at most max-bytes in each period.
  */
 #include <linux/virtio_ids.h>
-#include <sys/random.h>
 
+#include "hw/core/random.h"
 #include "hw/core/host_object.h"
 #include "hw/virtio/virtio_base.h"
 #include "util/error.h"
@@ -34,13 +34,8 @@ static VirtioRng *virtio_rng_of(VirtioDevice *v)
 
 static size_t rng_read_source(VirtioRng *rng, uint8_t *bytes, size_t len)
 {
-    ssize_t got;
-
-    if (rng->source) {
-        return host_rng_read(rng->source, bytes, len);
-    }
-    got = getrandom(bytes, len, 0);
-    return got > 0 ? got : 0;
+    return rng->source ? host_rng_read(rng->source, bytes, len)
+                       : machine_random(rng->base.dev.machine, bytes, len);
 }
 
 /* Find the segment of the chain that contains byte rng->filled, and the byte's offset in it. */

@@ -67,8 +67,8 @@ const PlanProp rv_props_u54[] = {
 static const struct {
     IsaExt ext, needs;
 } ext_requirements[] = {
-    { EXT_D, EXT_F },   { EXT_ZFH, EXT_F },   { EXT_ZFHMIN, EXT_F },
-    { EXT_ZFA, EXT_F }, { EXT_ZACAS, EXT_A }, { EXT_ZAWRS, EXT_A },
+    { EXT_D, EXT_F },     { EXT_ZFH, EXT_F },   { EXT_ZFHMIN, EXT_F },   { EXT_ZFA, EXT_F },
+    { EXT_ZACAS, EXT_A }, { EXT_ZAWRS, EXT_A }, { EXT_ZFH, EXT_ZFHMIN },
 };
 
 static const char *features_name(IsaExt ext)
@@ -121,6 +121,10 @@ bool rv_features_parse(const CpuType *t, const char *text, uint64_t *features, G
         if (g_strv_contains((const char *const *)items, def ? off : on) ? !def : def) {
             set |= ISA_BIT(ext_rows[i].ext);
         }
+    }
+    /* zfh includes zfhmin, unless zfhmin was turned off. */
+    if ((set & ISA_BIT(EXT_ZFH)) && !plan_find_prop(t->props, t->n_props, "zfhmin")->def) {
+        set |= ISA_BIT(EXT_ZFHMIN);
     }
     if (!features_complete(t, set, err)) {
         return false;

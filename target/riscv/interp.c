@@ -87,13 +87,22 @@ static void check_log(RiscvCpu *cpu)
     }
 }
 
+/* Return true if instructions are counted and the hart has executed its share. */
+static bool counted_out(const RiscvCpu *cpu)
+{
+    return (cpu_pending(&cpu->cpu) & CPU_PENDING_COUNT) && cpu->retired >= cpu->cpu.count_limit;
+}
+
 /* Process the pending word. Return false if rv_run() must return. */
 static bool service(RiscvCpu *cpu)
 {
+    if (cpu_pending(&cpu->cpu) == CPU_PENDING_COUNT && !counted_out(cpu)) {
+        return true;
+    }
     if (UNLIKELY(cpu_pending(&cpu->cpu) & CPU_PENDING_DEBUG) && !rv_debug_service(cpu)) {
         return false;
     }
-    if (cpu_pending(&cpu->cpu) & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE)) {
+    if ((cpu_pending(&cpu->cpu) & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE)) || counted_out(cpu)) {
         cpu->one = false; /* the instruction was not executed yet */
         return false;
     }

@@ -36,6 +36,11 @@ void bottom_half_cancel(BottomHalf *b);
  * machine. */
 unsigned bottom_half_round(Machine *m);
 
+/* Call the bottom halves that are scheduled, each at most once. Return true if there was one. For a
+ * thread that completes the work of devices instead of the
+ * main loop. */
+bool bottom_halves_run(Machine *m);
+
 /* --- for machine.c --- */
 /* Free the queue of a machine without scheduled bottom halves. */
 void bottom_halves_free(Machine *m);

@@ -3,7 +3,7 @@
  * Three clocks and their timers.
  *
  *  virtual   guest time in ns; stops while the guest is stopped; under -accel qtest only
- *            clocks_step_to() advances it
+ *            clocks_step_to() advances it; with -icount, also the instructions of a CPU
  *  host      wall clock, ns since 1970; may jump
  *  realtime  monotonic host time; never stops
  *
@@ -69,6 +69,13 @@ ClockSet *clocks_new(Machine *m);
 void clocks_free(ClockSet *c);
 /* Make the virtual clock a stepped one that starts at 0. Called before any timer exists. */
 void clocks_set_stepped(ClockSet *c);
+/* Call wake(opaque) whenever a timer becomes the earliest of the virtual clock, for a thread that
+ * steps the clock; NULL: call nothing. */
+void clocks_set_wake(ClockSet *c, void (*wake)(void *opaque), void *opaque);
+/* Let the stepped virtual clock advance by 2^shift ns for each instruction that a CPU retires,
+ * until clocks_count_end(). Called by the thread of the CPU, without the lock. */
+void clocks_count_begin(ClockSet *c, const Cpu *cpu, unsigned shift);
+void clocks_count_end(ClockSet *c);
 /* Start or stop the virtual clock. */
 void clocks_run_virtual(ClockSet *c, bool run);
 /* Set the stopped virtual clock to a time in ns (a load). */

@@ -22,6 +22,9 @@ enum {
     CPU_PENDING_INTERRUPT = 1 << 0, /* an interrupt input changed */
     CPU_PENDING_EXCLUSIVE = 1 << 1, /* cpus_exclusive() was called */
     CPU_PENDING_STOP = 1 << 2,      /* run() returns */
+    CPU_PENDING_COUNT = 1 << 4,     /* always set while instructions are counted, so that the end
+                                     * of each block is noticed: run() returns once `count_limit`
+                                     * instructions are retired */
     CPU_PENDING_DEBUG = 1 << 3,     /* private to target/: one instruction is executed, then the
                                      * word is tested again */
 };
@@ -32,6 +35,7 @@ struct Cpu {
     Machine *machine;
     unsigned index;
     uint32_t pending;         /* atomic; CPU_PENDING_* */
+    uint64_t count_limit;     /* see CPU_PENDING_COUNT; of the CPU's own thread */
     bool halted;              /* waiting for an interrupt (wfi); atomic */
     Device *device;           /* its node in the tree */
     void *accel;              /* private to accel/ (thread, condition) */

@@ -79,6 +79,10 @@ typedef struct MachineHooks {
     /* Return a duplicate of a descriptor of set @path ("/dev/fdset/N") that permits writing
      * (@write) or reading; -1 with errno set if the set has none. The caller owns the duplicate. */
     int (*open_fdset)(void *opaque, const char *path, bool write);
+    /* Complete the work that devices started: bottom halves and requests to disks. Return false if
+     * a reset or power-off was requested, so that no CPU may continue before it is carried out.
+     * Called only while instructions are counted (hw/core/icount.h), by the thread of the CPUs. */
+    bool (*settle)(void *opaque);
 } MachineHooks;
 
 /* Called on each change between running and stopped: in order of registration when the machine
@@ -102,6 +106,11 @@ struct Machine {
     /* Built to be checked and freed again (-show): back ends check their options as at a start, but
      * open no file and no socket of the host. Set before the first back end is created. */
     bool dry_run;
+    /* Virtual time counts instructions; NULL: it follows the host. Set before accel_start();
+     * borrowed. */
+    const struct IcountConfig *icount;
+    bool seeded; /* private to random.c, as random_state: random numbers are a fixed sequence */
+    uint64_t random_state;
     bool background; /* the process has no terminal (-daemonize). Set as dry_run. */
     bool has_guest;  /* false for -machine none */
     const struct BoardType *board_type;     /* hw/core/board.h; NULL: no board */

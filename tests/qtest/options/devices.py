@@ -102,10 +102,11 @@ def try_value(kind: str, key: dict, value: str) -> str | None:
         return REFUSED if name in error.why else str(error)
 
 
-def cpu_tree(folder, cpu: str) -> bytes:
+def cpu_tree(folder, cpu: str, *options: str) -> bytes:
+    """Return the device tree of a machine with a CPU, by default with fixed random numbers."""
     path = folder / cpu.replace("=", "-").replace(",", "-")
     status, _, err = run("-M", f"virt,dumpdtb={path}", "-cpu", cpu, "-accel", "qtest", "-bios",
-                         "none", "-display", "none")
+                         "none", "-display", "none", *(options or ("-seed", "1")))
     needs = re.search(r"also requires ([\w=,]+)", err)
     if status and needs:
         return cpu_tree(folder, f"{cpu},{needs[1]}")

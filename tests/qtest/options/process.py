@@ -7,8 +7,10 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
+from devices import cpu_tree
 from walk import (Ended, FOREVER, Folder, Machine, PROGRAM, addi, covers, csrw, finish, load, lui, prints,
                   program, qtest_run, refused, run, say, scaled, slli, spawn, until)
 
@@ -607,3 +609,62 @@ def check_gdb():
             assert "127.0.0.1:1234" in names["gdb"], names
     except Ended as ended:
         assert "127.0.0.1:1234" in ended.why, ended.why     # another process uses the port
+
+
+# Measure a loop of t0 iterations with the CSR time, and exit with the number of ticks (100 ns).
+LOOP = [0xc0102473, 0x1f400293, 0xfff28293, 0xfe029ee3, 0xc01024f3, 0x408484b3, 0x01049493,
+        0x00003337, 0x3333031b, 0x0064e4b3, 0x001003b7, 0x0093a023, 0x0000006f]
+LONG_LOOP = [LOOP[0], 0x000802b7, *LOOP[2:]]            # 0x80000 iterations
+# Wait with wfi for 1 << 22 ticks, or 1 << 40, and exit with 0.
+WAIT = [0x00100293, 0x01629293, 0xc0102473, 0x005404b3, 0x020043b7, 0x0093b023, 0x08000313,
+        0x30431073, 0x10500073, 0xc0102973, 0xfe996ce3, 0x00005337, 0x5553031b, 0x001003b7,
+        0x0063a023, 0x0000006f]
+LONG_WAIT = [WAIT[0], 0x02829293, *WAIT[2:]]
+
+
+def execute(words: list[int], *options: str) -> tuple[int, float]:
+    """Execute instructions in M-mode; return the exit status and the time in seconds."""
+    code = []
+    for i in range(0, len(words), 2):
+        value = words[i] | (words[i + 1] if i + 1 < len(words) else 0) << 32
+        code += ["-device", f"loader,addr={0x80000000 + 4 * i:#x},data={value:#x},data-len=8"]
+    start = time.monotonic()
+    status, _, _ = run("-M", "virt", "-m", "16", "-bios", "none", "-display", "none", "-serial",
+                       "none", "-monitor", "none", *code, *options)
+    return status, time.monotonic() - start
+
+
+@covers("-icount", "-icount shift=")
+def check_icount():
+    for value, ticks in (("0", 10), ("shift=0", 10), ("shift=4", 160)):
+        status, _ = execute(LOOP, "-icount", value)
+        assert ticks <= status <= ticks + 11, (value, status)
+    assert execute(WAIT, "-icount", "auto")[1] >= 0.4
+    refused("a number from 0 to 10", "-M", "virt", "-icount", "11")
+    refused("a number from 0 to 10", "-M", "virt", "-icount", "shift=fast")
+    refused("requires a fixed shift", "-M", "virt", "-icount", "shift=auto,sleep=off")
+    refused("requires a fixed shift", "-M", "virt", "-icount", "shift=auto,align=on")
+    refused("-accel qtest", "-M", "virt", "-accel", "qtest", "-icount", "1")
+
+
+@covers("-icount sleep=on", "-icount sleep=off")
+def check_icount_sleep():
+    status, seconds = execute(WAIT, "-icount", "1,sleep=on")
+    assert status == 0 and seconds >= 0.4, (status, seconds)
+    assert execute(LONG_WAIT, "-icount", "1,sleep=off")[0] == 0
+
+
+@covers("-icount align=on", "-icount align=off")
+def check_icount_align():
+    # A million instructions of 128 ns.
+    assert execute(LONG_LOOP, "-icount", "7,align=on")[1] >= 0.1
+    execute(LONG_LOOP, "-icount", "7,align=off")
+    refused("align=on requires", "-M", "virt", "-icount", "1,sleep=off,align=on")
+
+
+@covers("-seed")
+def check_seed():
+    with Folder() as folder:
+        trees = [cpu_tree(folder, "rv64", "-seed", seed) for seed in ("1", "1", "2")]
+    assert trees[0] == trees[1] != trees[2]
+    refused("a number from 0", "-M", "virt", "-seed", "x")

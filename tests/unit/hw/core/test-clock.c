@@ -3,6 +3,7 @@
  * Clocks: order of timers, stepping, re-arming, cancelling inside callbacks, saturation.
  */
 #include "hw/core/clock.h"
+#include "hw/core/cpu.h"
 
 #include "fake-types.h"
 #include "tests/lib/wait.h"
@@ -177,6 +178,57 @@ static void test_wait(void)
     teardown(&f);
 }
 
+/* --- counting instructions --- */
+
+static uint64_t clock_retired;
+
+static uint64_t clock_fake_retired(Cpu *cpu)
+{
+    return clock_retired;
+}
+
+static void clock_note_wake(void *opaque)
+{
+    ++*(unsigned *)opaque;
+}
+
+/* Virtual time is that of the instructions since the beginning, and timers that become the earliest
+ * wake the thread of the CPUs. */
+static void test_counting(void)
+{
+    const CpuType type = { .retired = clock_fake_retired };
+    const Cpu cpu = { .type = &type };
+    unsigned woken = 0;
+    Item first, second;
+    Fixture f;
+
+    setup(&f);
+    clocks_attach(f.m->clocks);
+    clocks_set_wake(f.m->clocks, clock_note_wake, &woken);
+    clock_retired = 50;
+    clocks_count_begin(f.m->clocks, &cpu, 3);
+    g_assert_cmpint(clock_now_any(f.m, CLOCK_KIND_VIRTUAL), ==, 0);
+    clock_retired = 60;
+    g_assert_cmpint(clock_now_any(f.m, CLOCK_KIND_VIRTUAL), ==, 80);
+    clocks_count_end(f.m->clocks);
+    clock_retired = 99;
+    g_assert_cmpint(clock_now_any(f.m, CLOCK_KIND_VIRTUAL), ==, 80);
+    clocks_count_begin(f.m->clocks, &cpu, 0);
+    clock_retired = 100;
+    g_assert_cmpint(clock_now_any(f.m, CLOCK_KIND_VIRTUAL), ==, 81);
+    clocks_count_end(f.m->clocks);
+    item_init(&first, &f, 1);
+    item_init(&second, &f, 2);
+    timer_arm_ns(&first.t, 9);
+    timer_arm_ns(&second.t, 19);
+    g_assert_cmpuint(woken, ==, 1);
+    g_assert_true(clocks_step_to(f.m->clocks, 90));
+    g_assert_cmpint(first.fired_at, ==, 90);
+    timer_cancel(&second.t);
+    clocks_set_wake(f.m->clocks, NULL, NULL);
+    teardown(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -186,5 +238,6 @@ int main(int argc, char **argv)
     g_test_add_func("/clock/limits", test_limits);
     g_test_add_func("/clock/running", test_running);
     g_test_add_func("/clock/wait", test_wait);
+    g_test_add_func("/clock/counting", test_counting);
     return g_test_run();
 }

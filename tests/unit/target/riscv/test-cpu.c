@@ -122,6 +122,13 @@ static void test_types(void)
         cpu->type->destroy(cpu);
         machine_free(m);
     }
+    Machine *m = machine_new();
+    GError *err = NULL;
+    machine_lock(m);
+    g_assert_null(riscv_cpu_max.create(m, 0, "zfhmin=off", &err));
+    g_assert_cmpstr(err->message, ==, "CPU max: zfhmin=off also requires zfh=off");
+    g_error_free(err);
+    machine_free(m);
     g_autofree char *upper = canonical_of("rv64,Zfh=on,ZBA=off,Counters=on,zba=on");
     g_assert_cmpstr(upper, ==, "rv64,zfh=on");
     g_autofree char *u54 = canonical_of("sifive-u54,zba=on,h=off");
