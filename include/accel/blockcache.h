@@ -88,7 +88,7 @@ void blockcache_fini(BlockCache *c);
 
 static inline unsigned jump_index(uint64_t va)
 {
-    return ((va >> 1) ^ (va >> (1 + JUMP_BITS))) & ((1u << JUMP_BITS) - 1);
+    return ((va >> 1) ^ (va >> (2 + JUMP_BITS))) & ((1u << JUMP_BITS) - 1);
 }
 
 /* The block that runs at va in a fetching context, if it was entered lately. */

@@ -6,6 +6,7 @@
  * block. It ends at a jump, at an instruction that may change how the following code is fetched or
  * executed, or at the end of the page.
  */
+#include "target/riscv/csr_internal.h"
 #include "target/riscv/jit_internal.h"
 
 #include <string.h>
@@ -148,14 +149,31 @@ void builder_end(Builder *b)
     op->aux = b->n_insns;
 }
 
+/* Return true if an access to a register has no side effect on what follows. */
+static bool block_csr_is_field(const Builder *b, const Insn *i)
+{
+    const CsrRow *row = csr_find(i->imm);
+
+    return row && !row->read && !row->write && !(row->flags & ~(CSR_SAVED | CSR_PEEK)) &&
+           has_ext(b->cpu, row->ext);
+}
+
 static void emit_csr(Builder *b, const Insn *i)
 {
+    if (block_csr_is_field(b, i)) {
+        Op *field = block_emit(b, OP_CSR_FIELD);
+        field->rd = block_dest(i->rd);
+        field->rs1 = i->rs1;
+        field->imm = csr_operand(i->imm);
+        field->aux = i->op - OP_CSRRW;
+        return;
+    }
     Op *op = block_emit(b, i->op);
 
     op->rd = block_dest(i->rd);
     op->rs1 = i->rs1;
     op->rs2 = b->n_links++;
-    op->imm = i->imm;
+    op->imm = csr_operand(i->imm);
     op->aux = b->n_insns;
     b->done = true;
 }

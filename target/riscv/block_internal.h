@@ -31,6 +31,7 @@
     X(JAL_FAR)                                                                              \
     X(END)      /* continue at imm, in the same page */                                     \
     X(END_FAR)                                                                              \
+    X(CSR_FIELD) /* csrrw to csrrci (aux: 0 to 5) of a register without side effects */     \
     X(FP_CHECK) /* checks mstatus.FS before the first use of floating point; imm is the     \
                    instruction word there */                                                \
     X(LOG)      /* -d exec, -d cpu: imm is the instruction word that follows */             \

@@ -498,14 +498,19 @@ static bool row_write(RiscvCpu *cpu, const CsrRow *row, unsigned n, uint64_t v, 
     return true;
 }
 
-static void effects(RiscvCpu *cpu, const CsrRow *row)
+/* The bits of mstatus on which address translation depends. */
+#define STATUS_CONTEXT (MSTATUS_MPRV | MSTATUS_MPP | MSTATUS_SUM | MSTATUS_MXR)
+
+/* @status: mstatus before the write. */
+static void effects(RiscvCpu *cpu, const CsrRow *row, uint64_t status)
 {
     if (row->flags & CSR_FP) {
         cpu->mstatus |= MSTATUS_FS;
     }
     if (row->flags & CSR_FLUSH) {
         mmu_flush(cpu);
-    } else if (row->flags & CSR_CONTEXT) {
+    } else if ((row->flags & CSR_CONTEXT) &&
+               (((cpu->mstatus ^ status) & STATUS_CONTEXT) || cpu->satp != cpu->context_satp)) {
         mmu_update_contexts(cpu);
     }
     if (row->flags & CSR_IRQ) {
@@ -516,11 +521,10 @@ static void effects(RiscvCpu *cpu, const CsrRow *row)
     }
 }
 
-bool csr_access(RiscvCpu *cpu, unsigned number, CsrOp op, bool read, bool write, uint64_t operand,
-                uint64_t *old)
+bool csr_access_row(RiscvCpu *cpu, const CsrRow *row, unsigned number, CsrOp op, bool read,
+                    bool write, uint64_t operand, uint64_t *old)
 {
-    const CsrRow *row = csr_find(number);
-    uint64_t value, mask = op == CSR_OP_WRITE ? UINT64_MAX : operand;
+    uint64_t status = cpu->mstatus, value, mask = op == CSR_OP_WRITE ? UINT64_MAX : operand;
 
     *old = 0;
     if (!row || !csr_allowed(cpu, row, number, write)) {
@@ -539,6 +543,12 @@ bool csr_access(RiscvCpu *cpu, unsigned number, CsrOp op, bool read, bool write,
     if (!row_write(cpu, row, number, value, mask)) {
         return false;
     }
-    effects(cpu, row);
+    effects(cpu, row, status);
     return true;
+}
+
+bool csr_access(RiscvCpu *cpu, unsigned number, CsrOp op, bool read, bool write, uint64_t operand,
+                uint64_t *old)
+{
+    return csr_access_row(cpu, csr_find(number), number, op, read, write, operand, old);
 }

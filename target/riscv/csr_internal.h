@@ -36,6 +36,26 @@ const CsrRow *csr_find(unsigned number);
 
 /* The bits of menvcfg that senvcfg has as well. */
 #define SENVCFG_BITS (ENVCFG_FIOM | ENVCFG_CBIE | ENVCFG_CBCFE | ENVCFG_CBZE)
+
+/* The operand of a CSR operation in a block: the number, and the position of its row plus one, so
+ * that the row is not searched for each time. */
+static inline int32_t csr_operand(unsigned number)
+{
+    const CsrRow *row = csr_find(number);
+
+    return (int32_t)(number | (row ? (unsigned)(row - csr_rows) + 1 : 0) << 12);
+}
+
+static inline unsigned csr_operand_number(int32_t operand)
+{
+    return operand & 0xfff;
+}
+
+static inline const CsrRow *csr_operand_row(int32_t operand)
+{
+    return operand >> 12 ? &csr_rows[(operand >> 12) - 1] : NULL;
+}
+
 /* Return the bits of menvcfg that this hart implements. */
 uint64_t riscv_menvcfg_legal(const RiscvCpu *cpu);
 
@@ -46,6 +66,9 @@ typedef enum CsrOp { CSR_OP_WRITE, CSR_OP_SET, CSR_OP_CLEAR } CsrOp;
  * after a write. */
 bool csr_access(RiscvCpu *cpu, unsigned number, CsrOp op, bool read, bool write, uint64_t operand,
                 uint64_t *old);
+/* Like csr_access(), with the row of the register. */
+bool csr_access_row(RiscvCpu *cpu, const CsrRow *row, unsigned number, CsrOp op, bool read,
+                    bool write, uint64_t operand, uint64_t *old);
 
 /* csr_aia.c */
 bool csr_read_mireg(RiscvCpu *cpu, unsigned n, uint64_t *v);

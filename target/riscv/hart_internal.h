@@ -104,6 +104,8 @@ typedef struct RiscvCpu {
     uint64_t data_context; /* as wide as a tag of the TLB, for translated code */
     uint32_t fetch_context;
     uint64_t fetch_unique; /* tlb_unique() of fetch_context */
+    uint64_t context_satp; /* satp for which the contexts were found */
+    bool context_private;  /* a shared context has an entry that is valid with this satp only */
     uint8_t priv;
     uint8_t fflags, frm;
     bool stip;          /* time had reached stimecmp when it was last checked */
@@ -223,6 +225,7 @@ typedef enum Access { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH } Access;
 typedef struct Translation {
     uint64_t pa;
     uint8_t leaf_bits; /* log2 of the size of the leaf */
+    bool global;       /* valid in all address spaces */
 } Translation;
 /* Translate an address. Return CAUSE_NONE, or the cause of a page or access fault. The PMP rights
  * of the result are not checked. */
@@ -234,8 +237,11 @@ bool mmu_mappings(RiscvCpu *cpu, uint64_t max_entries, bool *complete,
                   bool (*fn)(void *opaque, const CpuMapping *map), void *opaque);
 /* Return the privilege of data accesses, which depends on MPRV. */
 unsigned mmu_data_priv(const RiscvCpu *cpu);
-/* Recompute the TLB contexts after a change of privilege, satp or mstatus. */
+/* Recompute the TLB contexts after a change of privilege, satp or mstatus. The contexts of S-mode
+ * are shared by all address spaces, because the entries of a kernel are global. */
 void mmu_update_contexts(RiscvCpu *cpu);
+/* A translation for an access with a privilege is cached in the data or the fetch context. */
+void mmu_context_used(RiscvCpu *cpu, const Translation *t, Access access, unsigned priv);
 void mmu_flush(RiscvCpu *cpu);
 void mmu_sfence(RiscvCpu *cpu, bool by_va, uint64_t va, bool by_asid, uint64_t asid);
 /* Return the cause of an access fault. */

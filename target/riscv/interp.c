@@ -16,25 +16,10 @@
 
 /* --- helpers of operations --- */
 
-static bool sfence_allowed(const RiscvCpu *cpu)
-{
-    return cpu->priv == PRIV_M || (cpu->priv == PRIV_S && !(cpu->mstatus & MSTATUS_TVM));
-}
-
 /* Return true if wfi is legal: in M-mode, and in S-mode unless TW is set. */
 static bool wfi_allowed(const RiscvCpu *cpu)
 {
     return cpu->priv == PRIV_M || (!(cpu->mstatus & MSTATUS_TW) && cpu->priv == PRIV_S);
-}
-
-/* Return the instruction word of a CSR operation, for xtval. */
-static uint32_t csr_word(const Op *op)
-{
-    static const uint8_t funct3[] = { 1, 2, 3, 5, 6, 7 };
-    unsigned rd = op->rd == X_DUMP ? 0 : op->rd;
-
-    return (uint32_t)op->imm << 20 | (uint32_t)op->rs1 << 15 |
-           (uint32_t)funct3[op->id - OP_CSRRW] << 12 | rd << 7 | 0x73;
 }
 
 static void log_registers(const RiscvCpu *cpu, uint64_t pc)
@@ -209,7 +194,7 @@ translated: /* the hart's translator was left; see JitExit */
         b = jit_exit_block(cpu);
         op = &b->ops[cpu->exit_op];
         link = block_link(b, jit_exit_link(op));
-        cpu->pc = b->va + IMM;
+        cpu->pc = jit_exit_pc(b, op);
         goto resolve;
     case JIT_EXIT_OP:
         b = jit_exit_block(cpu);

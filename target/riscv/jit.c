@@ -258,6 +258,7 @@ static bool jit_one(Jit *j)
 
     emit = emit ? emit : jit_emit_mem(id);
     emit = emit ? emit : jit_emit_fp(id);
+    emit = emit ? emit : jit_emit_sys(id);
     if (emit && emit(j, j->op)) {
         return true;
     }
@@ -273,7 +274,7 @@ static bool jit_one(Jit *j)
 /* Return whether an operation can be translated. */
 static bool jit_can(unsigned id)
 {
-    return jit_emit_int(id) || jit_emit_mem(id) || rv_jit_has_op(id);
+    return jit_emit_int(id) || jit_emit_mem(id) || jit_emit_sys(id) || rv_jit_has_op(id);
 }
 
 static bool jit_block(Jit *j)

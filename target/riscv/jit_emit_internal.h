@@ -144,5 +144,8 @@ typedef bool JitEmit(Jit *j, const Op *op);
 JitEmit *jit_emit_int(unsigned id); /* NULL: none; the same for the others */
 JitEmit *jit_emit_mem(unsigned id);
 JitEmit *jit_emit_fp(unsigned id);
+JitEmit *jit_emit_sys(unsigned id);
+/* Emit a jump to the block at the address in rax. */
+void jit_emit_jump(Jit *j);
 
 #endif

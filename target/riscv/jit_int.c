@@ -460,25 +460,24 @@ static bool jit_end(Jit *j, const Op *op)
 }
 
 /* The inline form of blockcache_jump(). rax is the target. */
-static void jit_jump_table(Jit *j)
+void jit_emit_jump(Jit *j)
 {
     Asm *a = &j->a;
 
+    G_STATIC_ASSERT(sizeof(JumpEntry) == 16); /* rcx: twice the index */
     x86_mov(a, RCX, RAX);
-    x86_shift(a, G_SHR, true, RCX, 1);
-    x86_mov(a, RDX, RAX);
-    x86_shift(a, G_SHR, true, RDX, 1 + JUMP_BITS);
-    x86_rr(a, X_XOR, false, RCX, RDX);
-    x86_imm(a, G_AND, false, RCX, (1 << JUMP_BITS) - 1);
-    x86_shift(a, G_SHL, false, RCX, 4);
+    x86_shift(a, G_SHR, true, RCX, 1 + JUMP_BITS);
+    x86_rr(a, X_XOR, false, RCX, RAX);
+    x86_imm(a, G_AND, false, RCX, ((1 << JUMP_BITS) - 1) << 1);
     x86_imm_m(a, G_CMP, false, RBP, JIT_FIELD(cpu.pending), 0);
     x86_jcc_to(a, CC_NE, j->jit->lookup);
-    x86_rmi(a, X_CMP, true, RAX, RBP, RCX, JIT_FIELD(blocks.jump) + offsetof(JumpEntry, va));
+    x86_rmi(a, X_CMP, true, RAX, RBP, RCX, 3, JIT_FIELD(blocks.jump) + offsetof(JumpEntry, va));
     x86_jcc_to(a, CC_NE, j->jit->lookup);
-    x86_rmi(a, X_MOV, false, RDX, RBP, RCX, JIT_FIELD(blocks.jump) + offsetof(JumpEntry, context));
+    x86_rmi(a, X_MOV, false, RDX, RBP, RCX, 3,
+            JIT_FIELD(blocks.jump) + offsetof(JumpEntry, context));
     jit_field(j, X_CMP, false, RDX, JIT_FIELD(fetch_unique));
     x86_jcc_to(a, CC_NE, j->jit->lookup);
-    x86_rmi(a, X_MOV, false, RAX, RBP, RCX, JIT_FIELD(blocks.jump) + offsetof(JumpEntry, block));
+    x86_rmi(a, X_MOV, false, RAX, RBP, RCX, 3, JIT_FIELD(blocks.jump) + offsetof(JumpEntry, block));
     x86_shift(a, G_SHL, true, RAX, 4);
     jit_field(j, X_ADD, true, RAX, JIT_FIELD(blocks.arena));
     x86_rm(a, 0xff, false, 4, RAX, offsetof(Block, code)); /* jmp [rax + code] */
@@ -496,7 +495,7 @@ static bool jit_jalr(Jit *j, const Op *op)
         jit_store_x(j, op->rd, RCX);
     }
     x86_imm_m(&j->a, G_ADD, true, RBP, JIT_FIELD(retired), op->aux);
-    jit_jump_table(j);
+    jit_emit_jump(j);
     return true;
 }
 

@@ -22,7 +22,7 @@
 #define TARGET_RISCV_JIT_H
 
 #include "accel/codebuf.h"
-#include "target/riscv/block_internal.h"
+#include "target/riscv/ops_internal.h"
 
 /* Reasons to leave translated code. */
 typedef enum JitExit {
@@ -76,10 +76,16 @@ static inline Block *jit_exit_block(const RiscvCpu *cpu)
 /* Return the link number of an exit. */
 static inline unsigned jit_exit_link(const Op *op)
 {
-    if (op->id == OP_END || op->id == OP_END_FAR) {
+    if (op->id == OP_END || op->id == OP_END_FAR || rv_op_is_csr(op->id)) {
         return op->rs2;
     }
     return op->id == OP_JAL || op->id == OP_JAL_FAR ? op->rs1 : op->rd;
+}
+
+/* Return the address at which an exit through a link continues. */
+static inline uint64_t jit_exit_pc(const Block *b, const Op *op)
+{
+    return b->va + (rv_op_is_csr(op->id) ? op->off * 2u + 4 : (uint64_t)(int64_t)op->imm);
 }
 
 #endif

@@ -29,9 +29,9 @@ static uint8_t *jit_tlb(Jit *j, TlbKind kind, unsigned size)
     }
     x86_imm(a, G_AND, true, RDX, (int32_t)TLB_PAGE_MASK);
     jit_field(j, X_OR, true, RDX, JIT_FIELD(data_context));
-    x86_rmi(a, X_CMP, true, RDX, RBP, RCX, entries + (int32_t)offsetof(TlbEntry, tag));
+    x86_rmi(a, X_CMP, true, RDX, RBP, RCX, 0, entries + (int32_t)offsetof(TlbEntry, tag));
     uint8_t *miss = x86_jcc(a, CC_NE);
-    x86_rmi(a, X_ADD, true, RAX, RBP, RCX, entries + (int32_t)offsetof(TlbEntry, addend));
+    x86_rmi(a, X_ADD, true, RAX, RBP, RCX, 0, entries + (int32_t)offsetof(TlbEntry, addend));
     return miss;
 }
 

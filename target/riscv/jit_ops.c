@@ -22,15 +22,18 @@ bool rv_jit_op(RiscvCpu *cpu)
 #include "target/riscv/ops_mem.inc"
 #include "target/riscv/ops_amo.inc"
 #include "target/riscv/ops_fp.inc"
+    case OP_CSR_FIELD:
+        return rv_op_csr_field(cpu, op);
     default:
-        g_assert_not_reached(); /* rv_jit_has_op() is false */
+        return rv_op_is_csr(op->id) ? rv_op_csr(cpu, b, op) : rv_op_system(cpu, b, op);
     }
 }
 
 /* All other operations leave their block, or belong to the interpreter alone. */
 bool rv_jit_has_op(unsigned id)
 {
-    static const uint16_t block_ops[] = { OP_LI, OP_LA, OP_MV, OP_LD_PC, OP_LW_PC, OP_FP_CHECK };
+    static const uint16_t block_ops[] = { OP_LI,    OP_LA,       OP_MV,       OP_LD_PC,
+                                          OP_LW_PC, OP_FP_CHECK, OP_CSR_FIELD };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(block_ops); i++) {
         if (block_ops[i] == id) {

@@ -154,6 +154,7 @@ static bool mem_find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, P
     if (!pmp_allows(&cpu->pmp, priv == PRIV_M, page, RAM_PAGE_SIZE, right)) {
         return true;
     }
+    mmu_context_used(cpu, &t, access, priv);
     if (!p->host && access != ACCESS_FETCH) {
         device_page_fill(cpu, va, t.pa, access);
     } else if (UNLIKELY(cpu->watching) && access != ACCESS_FETCH && mem_page_watched(cpu, va)) {

@@ -138,6 +138,7 @@ static void mmu_resolve(const Leaf *leaf, uint64_t va, Translation *out)
         out->leaf_bits = 16;
         base &= ~UINT64_C(0xffff);
     }
+    out->global = leaf->pte & PTE_G;
     uint64_t mask = (UINT64_C(1) << out->leaf_bits) - 1;
     out->pa = (base & ~mask) | (va & mask);
 }
@@ -194,7 +195,7 @@ int mmu_translate(RiscvCpu *cpu, uint64_t va, Access access, unsigned priv, Tran
     int cause = CAUSE_NONE;
 
     if (priv == PRIV_M || SATP_MODE(cpu->satp) == SATP_BARE) {
-        *out = (Translation){ va, TLB_PAGE_BITS };
+        *out = (Translation){ va, TLB_PAGE_BITS, true };
         return va >> 56 ? mmu_access_fault(access) : CAUSE_NONE;
     }
     cause = translate_paged(cpu, va, access, priv, out);
@@ -207,7 +208,7 @@ int mmu_translate(RiscvCpu *cpu, uint64_t va, Access access, unsigned priv, Tran
 
 bool mmu_debug_translate(RiscvCpu *cpu, uint64_t va, uint64_t *pa)
 {
-    Translation t = { va, 0 };
+    Translation t = { .pa = va };
     Leaf leaf;
 
     if (cpu->priv != PRIV_M && SATP_MODE(cpu->satp) != SATP_BARE) {
@@ -298,14 +299,49 @@ bool mmu_mappings(RiscvCpu *cpu, uint64_t max_entries, bool *complete,
 
 /* --- contexts --- */
 
+/*
+ * The keys of contexts. Without SUM, S-mode can access only the entries of a kernel, which are
+ * global as a rule: its contexts are shared by all address spaces of one mode. An entry that is not
+ * global ends them when satp changes.
+ */
+static uint64_t context_space(const RiscvCpu *cpu, unsigned priv, bool sum)
+{
+    if (priv == PRIV_M) {
+        return 0;
+    }
+    return priv == PRIV_S && !sum ? SATP_MODE(cpu->satp) << 60 : cpu->satp;
+}
+
+static bool context_is_shared(uint64_t space, uint64_t arg)
+{
+    return space != 0 && space == SATP_MODE(space) << 60;
+}
+
+static void context_end_shared(RiscvCpu *cpu)
+{
+    if (cpu->context_private) {
+        tlb_flush_matching(&cpu->tlb, context_is_shared, 0);
+        cpu->context_private = false;
+    }
+}
+
+void mmu_context_used(RiscvCpu *cpu, const Translation *t, Access access, unsigned priv)
+{
+    bool sum = access != ACCESS_FETCH && (cpu->mstatus & MSTATUS_SUM);
+
+    if (!t->global && priv == PRIV_S && !sum) {
+        cpu->context_private = true;
+    }
+}
+
 static void find_contexts(RiscvCpu *cpu, bool *wrapped)
 {
     unsigned data = mmu_data_priv(cpu);
     uint32_t rights = data == PRIV_M ? 0 : (cpu->mstatus & (MSTATUS_SUM | MSTATUS_MXR)) >> 16;
 
-    cpu->data_context =
-        tlb_context(&cpu->tlb, data == PRIV_M ? 0 : cpu->satp, data | rights, wrapped);
-    cpu->fetch_context = tlb_context(&cpu->tlb, cpu->priv == PRIV_M ? 0 : cpu->satp,
+    cpu->data_context = tlb_context(&cpu->tlb, context_space(cpu, data, cpu->mstatus & MSTATUS_SUM),
+                                    data | rights, wrapped);
+    cpu->fetch_context = tlb_context(&cpu->tlb, context_space(cpu, cpu->priv, false),
                                      cpu->priv | TLB_MODE_FETCH, wrapped);
 }
 
@@ -313,6 +349,10 @@ void mmu_update_contexts(RiscvCpu *cpu)
 {
     bool wrapped = false;
 
+    if (cpu->satp != cpu->context_satp) {
+        context_end_shared(cpu);
+        cpu->context_satp = cpu->satp;
+    }
     find_contexts(cpu, &wrapped);
     if (wrapped) {
         find_contexts(cpu, &wrapped);
@@ -341,6 +381,7 @@ void mmu_sfence(RiscvCpu *cpu, bool by_va, uint64_t va, bool by_asid, uint64_t a
         }
     } else if (by_asid) {
         tlb_flush_matching(&cpu->tlb, same_asid, asid & 0xffff);
+        context_end_shared(cpu);
         mmu_update_contexts(cpu);
     } else {
         mmu_flush(cpu);

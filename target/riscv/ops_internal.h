@@ -124,6 +124,16 @@ static inline bool cbo_manage_allowed(const RiscvCpu *cpu, uint64_t field)
     return (cpu->menvcfg & field) && (cpu->priv == PRIV_S || (cpu->senvcfg & field));
 }
 
+/* Carry out a CSR access, one of those that end their block, or one of a register without side
+ * effects. False: see rv_fail(). */
+bool rv_op_csr(RiscvCpu *cpu, const Block *b, const Op *op);
+bool rv_op_csr_field(RiscvCpu *cpu, const Op *op);
+bool rv_op_is_csr(unsigned id);
+/* Carry out ecall, ebreak, a return from a trap, or a fence that ends its block: pc is set to the
+ * next instruction. False: see rv_fail(). */
+bool rv_op_system(RiscvCpu *cpu, const Block *b, const Op *op);
+bool rv_op_is_system(unsigned id);
+
 static inline bool cbo_zero_allowed(const RiscvCpu *cpu)
 {
     if (cpu->priv == PRIV_M) {

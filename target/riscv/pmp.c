@@ -91,6 +91,7 @@ void pmp_compile(Pmp *pmp, const uint64_t cfg[2], const uint64_t addr[PMP_ENTRIE
         }
     }
     pmp->n = 0;
+    pmp->recent = 0;
     for (unsigned i = 0; i < n_points; i++) {
         unsigned entry;
         PmpRange r = rights_at(areas, cfg, points[i], &entry);
@@ -117,14 +118,6 @@ const PmpRange *pmp_find(const Pmp *pmp, uint64_t pa)
         }
     }
     return &pmp->range[low];
-}
-
-bool pmp_allows(const Pmp *pmp, bool machine, uint64_t pa, uint64_t len, uint8_t rights)
-{
-    const PmpRange *r = pmp_find(pmp, pa);
-    uint8_t has = machine ? r->m : r->su;
-
-    return pa + len - 1 <= r->last && (has & rights) == rights;
 }
 
 uint64_t pmp_cfg_write(const uint64_t cfg[2], unsigned reg, uint64_t value)

@@ -24,6 +24,7 @@ typedef struct PmpRange {
 typedef struct Pmp {
     PmpRange range[2 * PMP_ENTRIES + 1];
     unsigned n;
+    unsigned recent; /* the range of the last check: most checks concern the same one */
 } Pmp;
 
 /* Compile the registers. cfg is pmpcfg0 and pmpcfg2, which have one byte for each entry. */
@@ -31,7 +32,16 @@ void pmp_compile(Pmp *pmp, const uint64_t cfg[2], const uint64_t addr[PMP_ENTRIE
 /* Return the range that contains an address; never NULL. */
 const PmpRange *pmp_find(const Pmp *pmp, uint64_t pa);
 /* Return true if [pa, pa + len) can be accessed with all of `rights`. */
-bool pmp_allows(const Pmp *pmp, bool machine, uint64_t pa, uint64_t len, uint8_t rights);
+static inline bool pmp_allows(Pmp *pmp, bool machine, uint64_t pa, uint64_t len, uint8_t rights)
+{
+    const PmpRange *r = &pmp->range[pmp->recent];
+
+    if (pa < r->first || pa > r->last) {
+        r = pmp_find(pmp, pa);
+        pmp->recent = r - pmp->range;
+    }
+    return pa + len - 1 <= r->last && ((machine ? r->m : r->su) & rights) == rights;
+}
 
 /* Return the values of the registers after a write. Locked entries do not change. */
 uint64_t pmp_cfg_write(const uint64_t cfg[2], unsigned reg, uint64_t value);

@@ -141,14 +141,14 @@ static inline void x86_rm(Asm *a, unsigned opcode, bool wide, unsigned reg, unsi
     }
 }
 
-/* Operands: register `reg` and memory at [base + index + disp], base and index among the first
- * eight registers. */
+/* Operands: register `reg` and memory at [base + (index << scale) + disp], base and index among the
+ * first eight registers. */
 static inline void x86_rmi(Asm *a, unsigned opcode, bool wide, unsigned reg, unsigned base,
-                           unsigned index, int32_t disp)
+                           unsigned index, unsigned scale, int32_t disp)
 {
     x86_opcode(a, opcode, wide, reg, 0);
     x86_u8(a, 0x84 | (reg & 7) << 3);
-    x86_u8(a, index << 3 | base);
+    x86_u8(a, scale << 6 | index << 3 | base);
     x86_u32(a, (uint32_t)disp);
 }
 

@@ -335,6 +335,35 @@ static void test_asid(void)
     hart_free(h);
 }
 
+/* Global entries remain cached when satp changes; one that is not global ends those of S-mode. */
+static void test_global(void)
+{
+    Hart *h = hart_new(NULL);
+
+    for (unsigned global = 0; global < 2; global++) {
+        set_up(h);
+        ram_store(h, L2 + 16, RAM_BASE >> 12 << 10 | RWXAD | 0x20, 8);
+        map(h, 0x20, DATA, RWXAD | (global ? 0x20 : 0));
+        h->cpu->x[5] = 0x20000;
+        emit_word(h, i_type("ld", 10, 5, 0));
+        run_s(h, CAUSE_BREAKPOINT, 0);
+        h->cpu->priv = PRIV_S;
+        mmu_update_contexts(h->cpu);
+        uint64_t data = h->cpu->data_context, fetch = h->cpu->fetch_unique;
+        h->cpu->satp ^= UINT64_C(7) << 44;
+        mmu_update_contexts(h->cpu);
+        g_assert_cmpint(h->cpu->data_context == data, ==, global);
+        g_assert_cmpint(h->cpu->fetch_unique == fetch, ==, global);
+        h->cpu->priv = PRIV_U;
+        mmu_update_contexts(h->cpu);
+        data = h->cpu->data_context;
+        h->cpu->satp ^= UINT64_C(7) << 44;
+        mmu_update_contexts(h->cpu);
+        g_assert_cmpuint(h->cpu->data_context, !=, data);
+    }
+    hart_free(h);
+}
+
 /* A and D: a fault if software maintains them, set and counted as dirty if hardware does. */
 static void test_accessed_dirty(void)
 {
@@ -444,6 +473,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mmu/sfence-superpage", test_sfence_superpage);
     g_test_add_func("/mmu/sfence-code", test_sfence_code);
     g_test_add_func("/mmu/asid", test_asid);
+    g_test_add_func("/mmu/global", test_global);
     g_test_add_func("/mmu/accessed-dirty", test_accessed_dirty);
     g_test_add_func("/mmu/rights", test_rights);
     g_test_add_func("/mmu/faults", test_faults);
