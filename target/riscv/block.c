@@ -216,6 +216,16 @@ static const bool fp_dest_is_x[OP_ISA_COUNT] = {
     [OP_FLTQ_H] = true,   [OP_FCVTMOD_W_D] = true,
 };
 
+bool rv_op_is_fp(unsigned id)
+{
+    return id >= OP_FMADD_S && id < OP_BEQ;
+}
+
+bool rv_op_fp_writes_x(unsigned id)
+{
+    return id < OP_ISA_COUNT && fp_dest_is_x[id];
+}
+
 static void emit_fp(Builder *b, const Insn *i)
 {
     if (!b->fp_checked) {

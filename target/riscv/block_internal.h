@@ -72,6 +72,10 @@ void builder_add(Builder *b, uint32_t word);
 void builder_add_all(Builder *b);
 void builder_end(Builder *b);
 
+/* Return whether an operation is of floating point, and whether such a one writes an x register. */
+bool rv_op_is_fp(unsigned id);
+bool rv_op_fp_writes_x(unsigned id);
+
 /* Return the instruction of len bytes at p. */
 static inline uint32_t word_at(const uint8_t *p, unsigned len)
 {

@@ -77,6 +77,7 @@ enum { SATP_BARE = 0, SATP_SV39 = 8, SATP_SV48 = 9 };
 #define RAM_CHUNKS       64
 #define CHUNK_BITS       21
 #define EDGE_BLOCKS      64
+#define JIT_GROUPS       16 /* groups of accesses in a translated block */
 #define DEVICE_PAGES     16
 #define CODE_PAGE_STORES 64 /* stores in a row after which a code page becomes a data page */
 
@@ -127,6 +128,7 @@ typedef struct RiscvCpu {
     uint32_t exit_block,
         exit_op; /* offset of the block in the arena / 16, number of an operation */
     Block *exit_to;
+    uint64_t group_host[JIT_GROUPS + 1]; /* host addresses of groups of accesses (jit_group.c) */
 
     /* Reservation of lr: host address (0: none), the value read, and its size in bytes. */
     uint64_t lr_host, lr_value;

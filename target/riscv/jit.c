@@ -131,6 +131,8 @@ static void jit_start(Jit *j, RiscvCpu *cpu, Block *b)
     j->jit = cpu->jit;
     j->b = b;
     j->n_tails = 0;
+    j->alone = false;
+    j->rax_host = 0;
     j->a = (Asm){ c->write + c->used, c->write + end, c->exec - c->write, false };
 }
 
@@ -240,11 +242,14 @@ void jit_emit_exit(Jit *j, unsigned index)
 static void jit_emit_tail(Jit *j, const JitTail *t)
 {
     for (unsigned i = 0; i < t->n_jumps; i++) {
-        x86_land(&j->a, t->jump[i]);
+        x86_land_at(&j->a, t->jump[i], t->leader ? j->alone_at[t->op] : x86_here(&j->a));
+    }
+    if (t->leader) {
+        return;
     }
     if (t->resume) {
         jit_emit_call(j, t->op);
-        x86_jmp_to(&j->a, t->resume);
+        x86_jmp_to(&j->a, t->leaves ? j->alone_at[t->op + 1] : t->resume);
     } else {
         jit_emit_exit(j, t->op);
     }
@@ -277,14 +282,44 @@ static bool jit_can(unsigned id)
     return jit_emit_int(id) || jit_emit_mem(id) || jit_emit_sys(id) || rv_jit_has_op(id);
 }
 
+static bool jit_is_leader(const Jit *j, unsigned i)
+{
+    return j->groups.of[i] && j->groups.group[j->groups.of[i]].leader == i;
+}
+
+/* Emit the operations between the leaders and the last members of groups once more, without
+ * groups. The other operations are not repeated. */
+static void jit_emit_alone(Jit *j, unsigned n)
+{
+    j->alone = true;
+    for (unsigned i = 1; i < n; i++) {
+        j->op = &j->b->ops[i];
+        if (!j->groups.open[i] && !jit_is_leader(j, i)) {
+            continue;
+        }
+        j->alone_at[i] = x86_here(&j->a);
+        jit_one(j);
+        if (!j->groups.open[i + 1] || i + 1 == n) {
+            x86_jmp_to(&j->a, j->at[i + 1]);
+        }
+    }
+}
+
 static bool jit_block(Jit *j)
 {
-    for (unsigned i = 1; i < j->b->n_ops; i++) {
-        j->op = &j->b->ops[i];
+    unsigned n;
+
+    jit_find_groups(&j->groups, j->b);
+    for (n = 1; n < j->b->n_ops; n++) {
+        j->op = &j->b->ops[n];
+        j->at[n] = x86_here(&j->a);
+        j->rax_host = jit_is_access(j->op->id) ? j->rax_host : 0;
         if (!jit_one(j)) {
             break;
         }
     }
+    j->alone_at[n] = j->at[n]; /* where the code leaves the block for the interpreter */
+    jit_emit_alone(j, n);
     for (unsigned i = 0; i < j->n_tails; i++) {
         jit_emit_tail(j, &j->tails[i]);
     }

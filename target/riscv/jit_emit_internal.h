@@ -22,7 +22,23 @@ typedef struct JitTail {
     unsigned n_jumps;
     const uint8_t *resume; /* NULL: an exit through the link of the operation */
     uint16_t op;
+    bool leader; /* no tail: continue with the operation, without groups */
+    bool leaves; /* resume after the operation, without groups */
 } JitTail;
+
+/* Accesses that share one lookup in the TLB: see jit_group.c. */
+typedef struct JitGroup {
+    int32_t low, high; /* range of the bytes, relative to the base register */
+    uint16_t n, leader, last;
+} JitGroup;
+
+typedef struct JitGroups {
+    JitGroup group[JIT_GROUPS + 1]; /* 0: none */
+    unsigned n_groups;
+    uint8_t of[BLOCK_MAX_OPS + 8]; /* number of the group of an operation */
+    bool open[BLOCK_MAX_OPS + 8];  /* a group has its leader before the operation, and the last
+                                    * member there or after it */
+} JitGroups;
 
 typedef struct Jit {
     Asm a;
@@ -32,6 +48,11 @@ typedef struct Jit {
     const Op *op; /* the operation that is translated */
     unsigned n_tails;
     JitTail tails[2 * BLOCK_MAX_OPS];
+    JitGroups groups;
+    bool alone;        /* translate without groups */
+    unsigned rax_host; /* number of the group whose host address is in rax; 0: none */
+    int32_t disp;      /* of an access relative to rax */
+    const uint8_t *at[BLOCK_MAX_OPS + 8], *alone_at[BLOCK_MAX_OPS + 8]; /* code of operations */
 } Jit;
 
 /* Return the host register of an x register, or -1. */
@@ -127,11 +148,38 @@ static inline unsigned jit_op_index(const Jit *j)
     return j->op - j->b->ops;
 }
 
-static inline void jit_tail(Jit *j, uint8_t *jump, const uint8_t *resume)
+static inline JitTail *jit_tail(Jit *j, uint8_t *jump, const uint8_t *resume)
 {
-    j->tails[j->n_tails++] =
-        (JitTail){ .jump = { jump }, .n_jumps = 1, .resume = resume, .op = jit_op_index(j) };
+    JitTail *t = &j->tails[j->n_tails++];
+
+    *t = (JitTail){ .jump = { jump }, .n_jumps = 1, .resume = resume, .op = jit_op_index(j) };
+    return t;
 }
+
+/* Add a jump to the exit of the operation, which its two translations share. */
+static inline void jit_exit_tail(Jit *j, uint8_t *jump)
+{
+    for (unsigned i = 0; j->alone && i < j->n_tails; i++) {
+        JitTail *t = &j->tails[i];
+        if (t->op == jit_op_index(j) && !t->resume && t->n_jumps < JIT_TAIL_JUMPS) {
+            t->jump[t->n_jumps++] = jump;
+            return;
+        }
+    }
+    jit_tail(j, jump, NULL);
+}
+
+/* Return the group of the operation; NULL: none. */
+static inline const JitGroup *jit_group(const Jit *j)
+{
+    unsigned number = j->groups.of[jit_op_index(j)];
+
+    return number && !j->alone ? &j->groups.group[number] : NULL;
+}
+
+void jit_find_groups(JitGroups *g, const Block *b);
+/* Return whether an operation is a load or a store. */
+bool jit_is_access(unsigned id);
 
 /* Emit a call of rv_jit_op() for the operation. */
 void jit_emit_call(Jit *j, unsigned op);

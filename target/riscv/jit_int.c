@@ -428,7 +428,7 @@ static bool jit_czero_nez(Jit *j, const Op *op)
 static bool jit_branch(Jit *j, const Op *op, unsigned cc)
 {
     jit_compare(j, op->rs1, op->rs2);
-    jit_tail(j, x86_jcc(&j->a, cc), NULL);
+    jit_exit_tail(j, x86_jcc(&j->a, cc));
     return true;
 }
 

@@ -8,8 +8,8 @@
  */
 #include "target/riscv/jit_emit_internal.h"
 
-/* Emit a lookup of the address in rax in the TLB. A hit continues with the host address in rax, a
- * miss in a tail. Changes rcx and rdx. */
+/* Emit a lookup of `size` bytes at the address in rax in the TLB. A hit continues with the host
+ * address in rax. Return the jump of a miss. Changes rcx and rdx. */
 static uint8_t *jit_tlb(Jit *j, TlbKind kind, unsigned size)
 {
     Asm *a = &j->a;
@@ -35,36 +35,80 @@ static uint8_t *jit_tlb(Jit *j, TlbKind kind, unsigned size)
     return miss;
 }
 
-/* Emit the translation of the address of a load or store. */
+/* Emit rax = base register + imm. */
+static void jit_sum(Jit *j, unsigned rs1, int32_t imm)
+{
+    int base = jit_host_reg(rs1);
+
+    if (base >= 0) {
+        x86_rm(&j->a, X_LEA, true, RAX, base, imm);
+        return;
+    }
+    jit_load_x(j, RAX, rs1);
+    if (imm) {
+        x86_imm(&j->a, G_ADD, true, RAX, imm);
+    }
+}
+
+static int32_t jit_group_disp(unsigned number)
+{
+    return JIT_FIELD(group_host) + (int32_t)number * 8;
+}
+
+/* Emit the host address of a member of a group in rax. */
+static uint8_t *jit_group_address(Jit *j, const Op *op, const JitGroup *g, TlbKind kind)
+{
+    unsigned number = g - j->groups.group;
+    uint8_t *miss = NULL;
+
+    if (g->leader == jit_op_index(j)) {
+        jit_sum(j, op->rs1, g->low);
+        miss = jit_tlb(j, kind, g->high - g->low);
+        jit_field(j, X_STORE, true, RAX, jit_group_disp(number));
+    } else if (j->rax_host != number) {
+        jit_field(j, X_MOV, true, RAX, jit_group_disp(number));
+    }
+    j->rax_host = number;
+    j->disp = op->imm - g->low;
+    return miss;
+}
+
+/* Emit the translation of the address of a load or store: the host address is j->disp bytes after
+ * rax. Return the jump of a miss; NULL: the access cannot miss. */
 static uint8_t *jit_address(Jit *j, const Op *op, TlbKind kind, unsigned size)
 {
-    int base = jit_host_reg(op->rs1);
+    const JitGroup *g = jit_group(j);
 
+    if (g) {
+        return jit_group_address(j, op, g, kind);
+    }
+    j->rax_host = 0;
+    j->disp = 0;
     if (op->id == OP_LD_PC || op->id == OP_LW_PC) {
         x86_const(&j->a, RAX, j->b->va + (uint64_t)(int64_t)op->imm);
-    } else if (base >= 0) {
-        x86_rm(&j->a, X_LEA, true, RAX, base, op->imm);
     } else {
-        jit_load_x(j, RAX, op->rs1);
-        if (op->imm) {
-            x86_imm(&j->a, G_ADD, true, RAX, op->imm);
-        }
+        jit_sum(j, op->rs1, op->imm);
     }
     return jit_tlb(j, kind, size);
 }
 
 static void jit_complete(Jit *j, uint8_t *miss)
 {
-    jit_tail(j, miss, x86_here(&j->a));
+    if (miss) {
+        JitTail *t = jit_tail(j, miss, x86_here(&j->a));
+        t->leader = jit_group(j) != NULL;
+        t->leaves = !j->alone && jit_is_access(j->op->id) && j->groups.open[t->op + 1];
+    }
 }
 
 static bool jit_load(Jit *j, const Op *op, unsigned opcode, bool wide, unsigned size)
 {
     uint8_t *miss = jit_address(j, op, TLB_READ, size);
-    unsigned to = jit_result(op->rd);
+    int host = jit_host_reg(op->rd);
+    unsigned to = host >= 0 ? (unsigned)host : RCX;
 
-    x86_rm(&j->a, opcode, wide, to, RAX, 0);
-    jit_result_done(j, op->rd, to);
+    x86_rm(&j->a, opcode, wide, to, RAX, j->disp);
+    jit_store_x(j, op->rd, to);
     jit_complete(j, miss);
     return true;
 }
@@ -86,7 +130,7 @@ static bool jit_store(Jit *j, const Op *op, unsigned opcode, bool wide, unsigned
 {
     uint8_t *miss = jit_address(j, op, TLB_WRITE, size);
 
-    x86_rm(&j->a, opcode, wide, jit_source(j, op->rs2, RCX), RAX, 0);
+    x86_rm(&j->a, opcode, wide, jit_source(j, op->rs2, RCX), RAX, j->disp);
     jit_complete(j, miss);
     return true;
 }
@@ -122,7 +166,7 @@ static bool jit_fld(Jit *j, const Op *op)
 {
     uint8_t *miss = jit_address(j, op, TLB_READ, 8);
 
-    x86_rm(&j->a, X_MOV, true, RCX, RAX, 0);
+    x86_rm(&j->a, X_MOV, true, RCX, RAX, j->disp);
     jit_field(j, X_STORE, true, RCX, jit_f_disp(op->rd));
     jit_complete(j, miss);
     return true;
@@ -132,7 +176,7 @@ static bool jit_flw(Jit *j, const Op *op)
 {
     uint8_t *miss = jit_address(j, op, TLB_READ, 4);
 
-    x86_rm(&j->a, X_MOV, false, RCX, RAX, 0);
+    x86_rm(&j->a, X_MOV, false, RCX, RAX, j->disp);
     x86_rr(&j->a, 0xc7, true, 0, RDX); /* mov rdx, -1: the upper half of a boxed single */
     x86_u32(&j->a, UINT32_MAX);
     x86_shift(&j->a, G_SHL, true, RDX, 32);
@@ -147,7 +191,7 @@ static bool jit_store_f(Jit *j, const Op *op, bool wide)
     uint8_t *miss = jit_address(j, op, TLB_WRITE, wide ? 8 : 4);
 
     jit_field(j, X_MOV, wide, RCX, jit_f_disp(op->rs2));
-    x86_rm(&j->a, X_STORE, wide, RCX, RAX, 0);
+    x86_rm(&j->a, X_STORE, wide, RCX, RAX, j->disp);
     jit_complete(j, miss);
     return true;
 }

@@ -71,9 +71,9 @@ static bool ops_sfence_allowed(const RiscvCpu *cpu)
 
 bool rv_op_is_system(unsigned id)
 {
-    static const uint16_t ids[] = { OP_ECALL,      OP_EBREAK,         OP_MRET,
-                                    OP_SRET,       OP_SFENCE_VMA,     OP_SINVAL_VMA,
-                                    OP_FENCE_I,    OP_SFENCE_W_INVAL, OP_SFENCE_INVAL_IR };
+    static const uint16_t ids[] = { OP_ECALL,   OP_EBREAK,         OP_MRET,
+                                    OP_SRET,    OP_SFENCE_VMA,     OP_SINVAL_VMA,
+                                    OP_FENCE_I, OP_SFENCE_W_INVAL, OP_SFENCE_INVAL_IR };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(ids); i++) {
         if (ids[i] == id) {

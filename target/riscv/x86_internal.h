@@ -243,14 +243,19 @@ static inline uint8_t *x86_jmp(Asm *a)
     return a->p;
 }
 
-/* Make a jump lead to the next byte. */
-static inline void x86_land(Asm *a, uint8_t *place)
+/* Make a jump lead to an address, or to the next byte. */
+static inline void x86_land_at(Asm *a, uint8_t *place, const uint8_t *target)
 {
-    int32_t rel = (int32_t)(a->p - place);
+    int32_t rel = (int32_t)(target - (place + a->delta));
 
     if (!a->full) {
         memcpy(place - 4, &rel, 4);
     }
+}
+
+static inline void x86_land(Asm *a, uint8_t *place)
+{
+    x86_land_at(a, place, x86_here(a));
 }
 
 #endif

@@ -184,6 +184,87 @@ static void test_unmap(void)
     hart_free(h);
 }
 
+/* A device whose register, when it is written, maps other memory over a page. */
+typedef struct Mapper {
+    Hart *h;
+    MemRegion region, over;
+} Mapper;
+
+static void map_over(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    Mapper *m = opaque;
+
+    mem_init_ram(&m->over, "over", m->h->ram, DATA + 0x1000 - RAM_BASE, 0x1000);
+    mem_map(&m->h->m->memory, DATA, &m->over, 1, 0);
+}
+
+static const MemOps mapper_ops = { harness_read, map_over, .impl_max = 8 };
+
+/* A store to a device changes what the next load through a register reads that an earlier load of
+ * the same block used as well. */
+static void test_map_changes(void)
+{
+    Hart *h = hart_new(NULL);
+    Mapper m = { .h = h };
+
+    machine_lock(h->m);
+    mem_init_mmio(&m.region, "mapper", 0x1000, &mapper_ops, &m);
+    mem_map(&h->m->memory, DEVICE + 0x4000, &m.region, 0, 0);
+    machine_unlock(h->m);
+    ram_store(h, DATA + 8, 1, 8);
+    ram_store(h, DATA + 0x1008, 2, 8);
+    h->cpu->x[5] = DATA;
+    emit_word(h, i_type("ld", 10, 5, 0));
+    emit_word(h, i_type("ld", 11, 5, 8));
+    emit_word(h, s_type("sd", 0, 6, 0));
+    emit_word(h, i_type("ld", 12, 5, 8));
+    for (unsigned run = 0; run < 2; run++) { /* the first one fills the TLB */
+        h->cpu->x[6] = run ? DEVICE + 0x4000 : DATA + 0x2000;
+        h->at = CODE + 16;
+        hart_run_code(h);
+    }
+    g_assert_cmpuint(h->cpu->x[11], ==, 1);
+    g_assert_cmpuint(h->cpu->x[12], ==, 2);
+    machine_lock(h->m);
+    mem_fini(&m.over);
+    mem_fini(&m.region);
+    machine_unlock(h->m);
+    hart_free(h);
+}
+
+/* Accesses through one register whose range crosses a page, and one of which faults. */
+static void test_shared_range(void)
+{
+    Hart *h = hart_new(NULL);
+
+    for (int at = -24; at <= 24; at += 4) {
+        hart_reset(h);
+        for (unsigned i = 0; i < 16; i++) {
+            ram_store(h, DATA + 0x1000 - 64 + i * 8, i + 1, 8);
+        }
+        h->cpu->x[5] = DATA + 0x1000 + at;
+        for (unsigned i = 0; i < 4; i++) {
+            emit_word(h, i_type("ld", 10 + i, 5, ((int32_t)(8 * i) - 16) & 0xfff));
+            emit_word(h, s_type("sd", 10 + i, 5, (int32_t)(8 * i) - 8));
+        }
+        hart_run_code(h);
+        uint64_t first = ram_load(h, DATA + 0x1000 + at - 16, 8);
+        for (unsigned i = 0; i < 4; i++) {
+            g_assert_cmphex(h->cpu->x[10 + i], ==, first);
+            g_assert_cmphex(ram_load(h, h->cpu->x[5] + 8 * i - 8, 8), ==, first);
+        }
+    }
+    hart_reset(h); /* the end of the RAM is between them */
+    h->cpu->x[5] = RAM_BASE + RAM_BYTES - 8;
+    h->cpu->x[6] = 7;
+    ram_store(h, RAM_BASE + RAM_BYTES - 8, 1, 8);
+    emit_word(h, s_type("sd", 6, 5, 0));
+    emit_word(h, s_type("sd", 6, 5, 8));
+    hart_expect_trap(h, CAUSE_STORE_ACCESS, CODE + 4, RAM_BASE + RAM_BYTES);
+    g_assert_cmpuint(ram_load(h, RAM_BASE + RAM_BYTES - 8, 8), ==, 7);
+    hart_free(h);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -195,5 +276,7 @@ int main(int argc, char **argv)
     g_test_add_func("/interp-mem/zero-block", test_zero_block);
     g_test_add_func("/interp-mem/read-only", test_read_only);
     g_test_add_func("/interp-mem/unmap", test_unmap);
+    g_test_add_func("/interp-mem/map-changes", test_map_changes);
+    g_test_add_func("/interp-mem/shared-range", test_shared_range);
     return g_test_run();
 }

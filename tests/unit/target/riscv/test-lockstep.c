@@ -127,7 +127,9 @@ static uint32_t lock_memory_word(Pair *p)
     static const char *const loads[] = { "lb",  "lh",  "lw",  "ld",  "lbu",
                                          "lhu", "lwu", "flw", "fld", "flh" };
     static const char *const stores[] = { "sb", "sh", "sw", "sd", "fsw", "fsd", "fsh" };
-    unsigned base = 2 + lock_below(p, 14), other = lock_below(p, LOOP_REG);
+    /* Often one of two base registers, so that accesses share a lookup in the TLB. */
+    unsigned base = lock_below(p, 2) ? 8 + lock_below(p, 2) * 6 : 2 + lock_below(p, 14);
+    unsigned other = lock_below(p, LOOP_REG);
     int32_t offset = (int32_t)lock_below(p, 64) - 32;
 
     if (lock_below(p, 2)) {

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Accesses of a block that share one lookup in the TLB.
+ *
+ * Loads, or stores, through one base register that does not change between them form a group if
+ * their bytes are within JIT_GROUP_SPAN. The first one, the leader, looks up the range of all and
+ * stores its host address, which the others use. The range is in one page, so that a hit is valid
+ * for each of them. The address remains valid until a function is called that may change the TLB
+ * or the memory map; translated code of other accesses, without groups, follows such a call and a
+ * leader whose lookup missed (jit.c).
+ */
+#include "target/riscv/jit_emit_internal.h"
+
+#define JIT_GROUP_SPAN 512
+
+/* Bytes of an access; 0: none, or one whose address is a constant. */
+static const struct {
+    uint8_t size, kind;
+} jit_accesses[OP_COUNT] = {
+    [OP_LB] = { 1, TLB_READ },  [OP_LBU] = { 1, TLB_READ },  [OP_LH] = { 2, TLB_READ },
+    [OP_LHU] = { 2, TLB_READ }, [OP_LW] = { 4, TLB_READ },   [OP_LWU] = { 4, TLB_READ },
+    [OP_LD] = { 8, TLB_READ },  [OP_FLW] = { 4, TLB_READ },  [OP_FLD] = { 8, TLB_READ },
+    [OP_SB] = { 1, TLB_WRITE }, [OP_SH] = { 2, TLB_WRITE },  [OP_SW] = { 4, TLB_WRITE },
+    [OP_SD] = { 8, TLB_WRITE }, [OP_FSW] = { 4, TLB_WRITE }, [OP_FSD] = { 8, TLB_WRITE },
+};
+
+typedef struct JitGrouping {
+    JitGroups *g;
+    uint8_t current[2][32]; /* number of the group of a base register, for loads and stores; 0 */
+} JitGrouping;
+
+static bool jit_group_join(JitGroup *group, int32_t low, int32_t high)
+{
+    int32_t min = MIN(group->low, low), max = MAX(group->high, high);
+
+    if (group->n == 0 || max - min > JIT_GROUP_SPAN) {
+        return false;
+    }
+    group->low = min;
+    group->high = max;
+    return true;
+}
+
+static void jit_group_access(JitGrouping *s, unsigned index, const Op *op)
+{
+    unsigned size = jit_accesses[op->id].size;
+    uint8_t *number = &s->current[jit_accesses[op->id].kind][op->rs1];
+    JitGroup *group = &s->g->group[*number];
+
+    if (!jit_group_join(group, op->imm, op->imm + (int32_t)size)) {
+        if (s->g->n_groups == JIT_GROUPS) {
+            *number = 0;
+            return;
+        }
+        *number = ++s->g->n_groups;
+        group = &s->g->group[*number];
+        *group = (JitGroup){ .low = op->imm, .high = op->imm + (int32_t)size, .leader = index };
+    }
+    group->n++;
+    group->last = index;
+    s->g->of[index] = *number;
+}
+
+/* Return true if an operation writes its rd as an x register. */
+static bool jit_writes_x(unsigned id)
+{
+    bool branch = (id >= OP_BEQ && id <= OP_BGEU) || (id >= OP_BEQ_FAR && id <= OP_BGEU_FAR);
+
+    return !branch && id != OP_FLW && id != OP_FLD && jit_accesses[id].kind != TLB_WRITE &&
+           (!rv_op_is_fp(id) || rv_op_fp_writes_x(id));
+}
+
+/* Return true if an operation calls a function that may change the TLB or the memory map: one of
+ * the loads, stores, cache operations and atomics that have no code of their own. */
+static bool jit_group_ends(unsigned id)
+{
+    bool memory = id < OP_PREFETCH_I || (id >= OP_SB && id <= OP_AMOCAS_Q);
+
+    return memory && !jit_emit_mem(id);
+}
+
+static void jit_group_close(JitGroups *g, unsigned n)
+{
+    for (unsigned i = 1; i < n; i++) {
+        const JitGroup *group = &g->group[g->of[i]];
+        if (group->n < 2) {
+            g->of[i] = 0;
+            continue;
+        }
+        for (unsigned k = group->leader + 1; i == group->leader && k <= group->last; k++) {
+            g->open[k] = true;
+        }
+    }
+}
+
+void jit_find_groups(JitGroups *g, const Block *b)
+{
+    JitGrouping s = { .g = g };
+
+    memset(g, 0, sizeof(*g));
+    for (unsigned i = 1; i < b->n_ops; i++) {
+        const Op *op = &b->ops[i];
+        if (jit_accesses[op->id].size && op->rs1 != 0) {
+            jit_group_access(&s, i, op);
+        } else if (jit_group_ends(op->id)) {
+            memset(s.current, 0, sizeof(s.current));
+        }
+        if (jit_writes_x(op->id) && op->rd < 32) {
+            s.current[TLB_READ][op->rd] = s.current[TLB_WRITE][op->rd] = 0;
+        }
+    }
+    jit_group_close(g, b->n_ops);
+}
+
+bool jit_is_access(unsigned id)
+{
+    return jit_accesses[id].size || id == OP_LD_PC || id == OP_LW_PC;
+}
