@@ -13,10 +13,15 @@
  * whose entries change. It may overwrite itself, and it may jump into its own instructions.
  */
 #include "harness.h"
+
+#include <pthread.h>
+#include <time.h>
+
 #include "tests/lib/wait.h"
 #include "target/riscv/sem_fp_internal.h"
 
 #define EXECUTIONS  10
+#define ENDLESS_NS  30000000 /* CPU time of a run; others require microseconds */
 #define CODE_PAGES  512
 #define CODE_AREA   (RAM_BASE + 0x200000) /* CODE_PAGES pages */
 #define DATA_PAGES  4
@@ -44,6 +49,7 @@ typedef struct Pair {
     bool quit;     /* atomic */
     uint64_t n_stopped;
     GThread *watch;
+    pthread_t main; /* the thread that runs the harts */
 } Pair;
 
 static unsigned lock_below(Pair *p, unsigned limit)
@@ -397,16 +403,24 @@ static gpointer lock_watch(gpointer opaque)
 {
     Pair *p = opaque;
     unsigned last = 0;
+    struct timespec t;
+    clockid_t clock;
+    int64_t since = 0;
 
+    g_assert_cmpint(pthread_getcpuclockid(p->main, &clock), ==, 0);
     while (!__atomic_load_n(&p->quit, __ATOMIC_SEQ_CST)) {
         unsigned now = __atomic_load_n(&p->runs, __ATOMIC_SEQ_CST);
-        if (now == last) {
+        clock_gettime(clock, &t);
+        int64_t used = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+        if (now != last) {
+            last = now;
+            since = used;
+        } else if (used - since > ENDLESS_NS) {
             __atomic_store_n(&p->stopped, true, __ATOMIC_SEQ_CST);
             cpu_raise_any(&p->h[0]->cpu->cpu, CPU_PENDING_STOP);
             cpu_raise_any(&p->h[1]->cpu->cpu, CPU_PENDING_STOP);
         }
-        last = now;
-        wait_elapse(100000, "the next check of a run");
+        wait_elapse(5000, "the next check of a run");
     }
     return NULL;
 }
@@ -421,6 +435,15 @@ static bool lock_run_both(Pair *p)
         rv_run(&p->h[i]->cpu->cpu);
     }
     return !__atomic_load_n(&p->stopped, __ATOMIC_SEQ_CST);
+}
+
+/* The block may have written to any CSR, and to the code that ends a run. */
+static void lock_restore(Pair *p)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        hart_stop_code(p->h[i]);
+        hart_reset(p->h[i]);
+    }
 }
 
 /* Execute block @p->number on both harts. Return false after a difference. */
@@ -445,8 +468,7 @@ static bool lock_run(Pair *p)
         }
         if (!lock_run_both(p)) {
             p->n_stopped++;
-            hart_reset(p->h[0]); /* the block may have written to any CSR */
-            hart_reset(p->h[1]);
+            lock_restore(p);
             return true;
         }
         if (!lock_same(p)) {
@@ -519,6 +541,7 @@ int main(int argc, char **argv)
         g_print("ok 1 # SKIP the translator does not support this host\n");
     } else {
         uint64_t from = lock_first(state, first);
+        p->main = pthread_self();
         p->watch = g_thread_new("watchdog", lock_watch, p);
         bool ok = lock_share(p, from, count, state) && p->n_stopped <= (uint64_t)count / 100 + 1;
         g_print("%s 1 - blocks %" PRIu64 " to %" PRIu64 ", %" PRIu64 " endless\n",
