@@ -159,33 +159,6 @@ static int blkdebug_perform(BlockNode *n, BlockRequest *req)
     return req->p.node->drv->perform(req->p.node, req);
 }
 
-static bool blkdebug_resize(BlockNode *n, uint64_t size, GError **err)
-{
-    BlockNode *child = n->child->node;
-
-    if (!child->drv->resize(child, size, err)) {
-        return false;
-    }
-    __atomic_store_n(&child->size, size, __ATOMIC_RELEASE);
-    return true;
-}
-
-static void blkdebug_child_resized(BlockNode *n)
-{
-    n->size = n->child->node->size;
-}
-
-static void blkdebug_child_perm(const BlockNode *n, unsigned *perm, unsigned *shared)
-{
-    /* blkdebug needs the same permissions at its child */
-}
-
-static bool blkdebug_activate(BlockNode *n, GError **err)
-{
-    blkdebug_child_resized(n);
-    return true;
-}
-
 static const char *const blkdebug_keys[] = { "image", "inject-error", NODE_KEYS, NULL };
 const BlockDriver block_blkdebug = {
     .name = "blkdebug",
@@ -195,8 +168,8 @@ const BlockDriver block_blkdebug = {
     .close = blkdebug_close,
     .submit = blkdebug_submit,
     .perform = blkdebug_perform,
-    .resize = blkdebug_resize,
-    .child_resized = blkdebug_child_resized,
-    .child_perm = blkdebug_child_perm,
-    .activate = blkdebug_activate,
+    .resize = filter_resize,
+    .child_resized = filter_child_resized,
+    .child_perm = filter_child_perm,
+    .activate = filter_activate,
 };

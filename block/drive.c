@@ -26,6 +26,8 @@ typedef struct DriveSpec {
     const char *id;
     bool probe, snapshot, read_only;
     BlockErrorPolicy on_write_error, on_read_error;
+    IoLimits limits;
+    const char *group; /* of the limits; NULL: the id of the drive */
 } DriveSpec;
 
 static void drive_spec_clear(DriveSpec *s)
@@ -138,6 +140,21 @@ const char *const *block_drive_keys(void)
         "cache-size",
         "l2-cache-size",
         "refcount-cache-size",
+        "throttling",
+        "bps",
+        "bps_rd",
+        "bps_wr",
+        "iops",
+        "iops_rd",
+        "iops_wr",
+        "bps_max",
+        "bps_rd_max",
+        "bps_wr_max",
+        "iops_max",
+        "iops_rd_max",
+        "iops_wr_max",
+        "iops_size",
+        "group",
         NULL,
     };
 
@@ -340,25 +357,12 @@ static bool drive_place_file(DriveSpec *s, struct json_object *o, GError **err)
     return drive_set_aio(o, s->file);
 }
 
-static bool drive_is_throttling(const char *key)
-{
-    static const char *const names[] = { "throttling", "bps",     "iops",  "bps_rd", "bps_wr",
-                                         "iops_rd",    "iops_wr", "group", NULL };
-    g_auto(GStrv) parts = g_strsplit(key, ".", 2);
-
-    return g_strv_contains(names, parts[0]);
-}
-
 /* Options of the format node are given together with those of the drive. */
 static bool drive_take_node_options(DriveSpec *s, struct json_object *o, GError **err)
 {
     json_object_object_foreach(o, key, value)
     {
-        if (drive_is_throttling(key)) {
-            return error_set(err, ERROR_USER, "'%s': I/O limits are not available in this version",
-                             key);
-        }
-        if (!g_strv_contains(drive_keys, key)) {
+        if (!g_strv_contains(drive_keys, key) && !limits_is_option(key)) {
             json_object_object_add(s->node, key, json_object_get(value));
         }
     }
@@ -390,7 +394,7 @@ static bool drive_check_keys(const DriveSpec *s, struct json_object *o, GError *
     json_object_object_foreach(o, key, value)
     {
         (void)value;
-        if (drv && !strchr(key, '.') &&
+        if (drv && !strchr(key, '.') && !limits_is_option(key) &&
             !g_ptr_array_find_with_equal_func(keys, key, g_str_equal, NULL)) {
             g_autofree char *hint = suggest_hint_of(key, drive_key_at, keys, keys->len);
 
@@ -437,8 +441,8 @@ static bool drive_spec_read(DriveSpec *s, struct json_object *o, GError **err)
                drive_read_file(s, o, err) && drive_read_format(s, o, err) &&
                drive_check_keys(s, o, err) && drive_read_access(s, o, err) &&
                drive_read_cache(s, o, err) && drive_read_policies(s, o, err) &&
-               drive_place_file(s, o, err) && drive_check_node(s, err) &&
-               (!s->file || node_check(s->file, err))) {
+               limits_read(o, &s->limits, &s->group, err) && drive_place_file(s, o, err) &&
+               drive_check_node(s, err) && (!s->file || node_check(s->file, err))) {
         drive_set_node_name(s);
         return true;
     }
@@ -583,6 +587,9 @@ static bool drive_hold_image(BlockNode *n, const DriveSpec *s, GError **err)
     n->drive = g_strdup(s->id);
     n->on_write_error = s->on_write_error;
     n->on_read_error = s->on_read_error;
+    if (s->group || io_limits_any(&s->limits)) {
+        limits_apply(n, &s->limits, s->group ? s->group : s->id);
+    }
     return true;
 }
 

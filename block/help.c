@@ -32,6 +32,12 @@ static const KeyHelp drive_help[] = {
     { "werror", "enospc|report|ignore|stop", "action on a write error (default: enospc)" },
     { "rerror", "report|ignore|stop", "action on a read error (default: report)" },
     { "offset, size", "BYTES", "raw: the part of the file that is the disk" },
+    { "throttling.{bps,iops}-{total,read,write}", "NUMBER",
+      "limit per second; bps, bps_rd, bps_wr, iops, iops_rd and iops_wr are older names" },
+    { "throttling.LIMIT-max, -max-length", "NUMBER",
+      "rate during a burst (also as bps_max, ...), and seconds that it may last" },
+    { "throttling.iops-size", "BYTES", "bytes that count as one request (also iops_size)" },
+    { "throttling.group", "NAME", "group of drives that share the limits (also group)" },
 };
 
 static const KeyHelp node_help[] = {
@@ -84,6 +90,11 @@ static const KeyHelp blkdebug_help[] = {
     { "inject-error.N.once", "on|off", "only the first one" },
 };
 
+static const KeyHelp throttle_help[] = {
+    { "file", "NODE", "name of the child, or its options as file.KEY=VALUE" },
+    { "throttle-group", "ID", "the -object throttle-group with the limits" },
+};
+
 static void help_add_keys(GString *out, const KeyHelp *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -107,6 +118,8 @@ static void help_add_driver_keys(GString *out, const BlockDriver *drv)
         help_add_keys(out, raw_help, G_N_ELEMENTS(raw_help));
     } else if (drv == &block_blkdebug) {
         help_add_keys(out, blkdebug_help, G_N_ELEMENTS(blkdebug_help));
+    } else if (drv == &block_throttle) {
+        help_add_keys(out, throttle_help, G_N_ELEMENTS(throttle_help));
     } else if (drv == &block_qcow2) {
         help_add_keys(out, qcow2_help, G_N_ELEMENTS(qcow2_help));
     } else if (drv == &block_null || drv == &block_null_aio) {

@@ -7,6 +7,7 @@
  *   io.c          checks of a request, and options of nodes, before a driver receives it
  *   completion.c  completed requests, I/O threads; uring.c, linux_aio.c: engines of the host kernel
  *   raw.c overlay.c file.c null.c blkdebug.c   drivers; image_lock.c: the locks of file.c
+ *   throttle.c    I/O limits and their filter; limits.c: their options; filter.c: parts of filters
  *   qcow2.c       the qcow2 driver (block/qcow2_internal.h); backing.c: backing files
  *   probe.c       signatures of image formats
  *   snapshot.c    internal snapshots, of drivers that store them
@@ -20,11 +21,13 @@
 #include "block/block.h"
 #include "block/snapshot.h"
 #include "util/error.h"
+#include "util/io_limits.h"
 
 typedef struct BlockDriver BlockDriver;
 typedef struct BlockEdge BlockEdge;
 typedef struct BlockSet BlockSet;
 typedef struct BackingStack BackingStack;
+typedef struct ThrottleMember ThrottleMember;
 
 /* An asynchronous interface of the host kernel for open files. All functions need the machine
  * lock. */
@@ -85,11 +88,12 @@ struct BlockNode {
     DetectZeroes detect_zeroes;
     int io_error; /* the -errno that stopped the machine; 0: none */
     BlockErrorPolicy on_write_error, on_read_error;
-    GPtrArray *parents;   /* BlockEdge*: references to this node */
-    BlockEdge *child;     /* reference to the child; NULL for a protocol node */
-    BlockEdge *backing;   /* reference to the backing file, which is only read; NULL: none */
-    BlockEdge *drive_ref; /* reference of the drive, if this is its top node */
-    unsigned in_flight;   /* requests submitted to this node, without those to a parent */
+    GPtrArray *parents;     /* BlockEdge*: references to this node */
+    BlockEdge *child;       /* reference to the child; NULL for a protocol node */
+    BlockEdge *backing;     /* reference to the backing file, which is only read; NULL: none */
+    BlockEdge *drive_ref;   /* reference of the drive, if this is its top node */
+    unsigned in_flight;     /* requests submitted to this node, without those to a parent */
+    ThrottleMember *limits; /* of the requests submitted to this node; NULL: none */
     BlockStats stats;
 };
 
@@ -157,6 +161,8 @@ struct BlockSet {
     GMutex lock;
     BlockRequest *finished, **finished_tail;
     const BackingStack *opening; /* backing.c: images that are being opened */
+    GPtrArray *throttle_groups;  /* throttle.c; NULL: none */
+    int draining;                /* requests do not wait for limits; atomic */
 };
 
 BlockSet *block_set(Machine *m); /* created at the first call */
@@ -238,6 +244,37 @@ void block_run_threaded(BlockRequest *req);
 /* Wait without the main loop until requests complete, and deliver them. */
 void block_wait(BlockSet *set);
 
+/* --- throttle.c --- */
+/* Join a group of limits, which is created with its first member, with the limits of the object
+ * throttle-group of that name if there is one. `to` receives the requests that waited. */
+ThrottleMember *throttle_join(BlockSet *set, const char *group, BlockNode *to);
+/* Leave the group. Requests that wait start immediately. */
+void throttle_leave(ThrottleMember *t);
+/* Return true if the request has to wait: it is passed to the member's node later. */
+bool throttle_hold(ThrottleMember *t, BlockRequest *req);
+/* Start all requests that wait. */
+void throttle_release_all(BlockSet *set);
+/* Limits and name of the group of a member. */
+void throttle_set_limits(ThrottleMember *t, const IoLimits *limits);
+const IoLimits *throttle_limits(const ThrottleMember *t);
+const char *throttle_group_name(const ThrottleMember *t);
+
+/* --- limits.c --- */
+/* Return whether this option of -drive is a limit. */
+bool limits_is_option(const char *key);
+/* Read the limits of -drive. *group: the option, or NULL. False with *err. */
+bool limits_read(struct json_object *drive, IoLimits *limits, const char **group, GError **err);
+/* Set the limits of the requests submitted to a node, in a group. No limit: leave the group. */
+void limits_apply(BlockNode *n, const IoLimits *limits, const char *group);
+/* Add the limits of a node to the result of a query. */
+void limits_query(const BlockNode *n, struct json_object *o);
+
+/* --- filter.c: members of a driver whose node has the size of its child --- */
+bool filter_resize(BlockNode *n, uint64_t size, GError **err);
+void filter_child_resized(BlockNode *n);
+void filter_child_perm(const BlockNode *n, unsigned *perm, unsigned *shared);
+bool filter_activate(BlockNode *n, GError **err);
+
 /* --- stats.c --- */
 void stats_begin(BlockRequest *req);
 void stats_end(BlockNode *n, const BlockRequest *req, int result);
@@ -283,7 +320,7 @@ const char *perm_name(unsigned perm);
 bool overlay_is(const BlockNode *n);
 
 extern const BlockDriver block_file, block_host_device, block_null, block_null_aio, block_raw,
-    block_overlay, block_qcow2, block_blkdebug, block_empty;
+    block_overlay, block_qcow2, block_blkdebug, block_throttle, block_empty;
 
 /* --- options.c --- */
 /* The text of a scalar option, NULL if absent. */

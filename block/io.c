@@ -81,7 +81,9 @@ void block_submit(BlockNode *n, BlockRequest *req)
     req->p.pin = NULL;
     stats_begin(req);
     n->in_flight++;
-    node_forward(n, req);
+    if (!n->limits || !throttle_hold(n->limits, req)) {
+        node_forward(n, req);
+    }
 }
 
 /* --- in the calling thread, for a parent --- */
@@ -169,8 +171,13 @@ unsigned block_in_flight(const BlockNode *n)
 
 void block_drain(BlockNode *n)
 {
+    BlockSet *set = n->set;
+
     while (n->in_flight > 0) {
-        block_wait(n->set);
+        __atomic_add_fetch(&set->draining, 1, __ATOMIC_ACQ_REL);
+        throttle_release_all(set);
+        block_wait(set);
+        __atomic_sub_fetch(&set->draining, 1, __ATOMIC_ACQ_REL);
     }
 }
 

@@ -11,7 +11,7 @@
 /* Drivers that users can name. The overlay is used by snapshot=on only. */
 static const BlockDriver *const drivers[] = { &block_file,     &block_host_device, &block_null,
                                               &block_null_aio, &block_raw,         &block_qcow2,
-                                              &block_blkdebug };
+                                              &block_blkdebug, &block_throttle };
 
 enum { NAME_LEN_MAX = 127 };
 
@@ -363,6 +363,9 @@ BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive
 static void node_destroy(BlockNode *n)
 {
     block_drain(n);
+    if (n->limits) {
+        throttle_leave(n->limits);
+    }
     n->drv->close(n);
     g_ptr_array_remove(n->set->nodes, n);
     node_release(n);
@@ -466,6 +469,9 @@ void block_free_all(Machine *m)
     }
     g_ptr_array_free(set->nodes, TRUE);
     g_ptr_array_free(set->media, TRUE);
+    if (set->throttle_groups) {
+        g_ptr_array_free(set->throttle_groups, TRUE);
+    }
     g_mutex_clear(&set->lock);
     g_free(set);
     m->blocks = NULL;

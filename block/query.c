@@ -68,7 +68,6 @@ static struct json_object *query_cache(const BlockNode *n)
 
 static struct json_object *query_node(const BlockNode *n)
 {
-    static const char *const limits[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
     static const char *const detects[] = { "off", "on", "unmap" };
     struct json_object *o = json_object_new_object();
 
@@ -79,9 +78,7 @@ static struct json_object *query_node(const BlockNode *n)
     query_put_bool(o, "active", n->active);
     query_put_bool(o, "encrypted", false);
     query_put_str(o, "detect_zeroes", detects[n->detect_zeroes]);
-    for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
-        json_object_object_add(o, limits[i], json_object_new_int(0));
-    }
+    limits_query(n, o);
     json_object_object_add(o, "write_threshold", json_object_new_int(0));
     json_object_object_add(o, "backing_file_depth",
                            json_object_new_int((int)query_backing_depth(n)));

@@ -52,6 +52,24 @@ static void hmp_block_show_cache(GString *out, struct json_object *node)
                            hmp_block_flag(cache, "no-flush") ? ", ignore flushes" : "");
 }
 
+static void hmp_block_show_limits(GString *out, struct json_object *node)
+{
+    static const char *const keys[] = {
+        "bps",     "bps_rd",  "bps_wr",   "bps_max",     "bps_rd_max",  "bps_wr_max", "iops",
+        "iops_rd", "iops_wr", "iops_max", "iops_rd_max", "iops_wr_max", "iops_size",
+    };
+
+    if (*hmp_block_text(node, "group")) {
+        g_string_append(out, "    I/O throttling:  ");
+        for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+            const char *value = hmp_block_text(node, keys[i]);
+
+            g_string_append_printf(out, " %s=%s", keys[i], *value ? value : "0");
+        }
+        g_string_append_printf(out, " group=%s\n", hmp_block_text(node, "group"));
+    }
+}
+
 static void hmp_block_show_image(GString *out, struct json_object *node)
 {
     struct json_object *image = json_object_object_get(node, "image");
@@ -90,6 +108,7 @@ static void hmp_block_show_device(GString *out, struct json_object *o)
     }
     if (node) {
         hmp_block_show_cache(out, node);
+        hmp_block_show_limits(out, node);
     }
 }
 

@@ -173,9 +173,13 @@ static struct json_object *qom_object_prop(const HostObject *o, const char *name
 {
     const PlanProp *p = plan_find_prop(o->kind->props, o->kind->n_props, name);
     g_autofree char *text = host_object_prop_text(o, name);
+    PlanValue v = { 0 };
 
     if (strcmp(name, "type") == 0) {
         return json_object_new_string(o->kind->name);
+    }
+    if (p && p->kind == PLAN_PROP_SIZE && host_throttle_limits(o)) {
+        return json_object_new_uint64(plan_value_parse(p, text, &v, NULL) ? v.u : 0);
     }
     if (p && p->kind == PLAN_PROP_SIZE) {
         return json_object_new_uint64(host_memory_size(o));

@@ -263,20 +263,33 @@ PlanHostPart *plan_host_part_parse(const char *kind, const char *text, GError **
     return NULL;
 }
 
+/* Add an option. The members of a structure become settings with dots. */
+static void options_add_setting(PlanDevice *d, const char *key, struct json_object *value)
+{
+    if (!json_object_is_type(value, json_type_object)) {
+        plan_device_set(d, key, json_object_get_string(value));
+        return;
+    }
+    json_object_object_foreach(value, member, inner)
+    {
+        g_autofree char *path = g_strconcat(key, ".", member, NULL);
+
+        plan_device_set(d, path, json_object_get_string(inner));
+    }
+}
+
 PlanDevice *plan_object_settings(struct json_object *options)
 {
     PlanDevice *d = plan_device_new(NULL);
 
     json_object_object_foreach(options, key, value)
     {
-        const char *text = json_object_get_string(value);
-
         if (strcmp(key, "qom-type") == 0) {
-            d->type = g_strdup(text);
+            d->type = g_strdup(json_object_get_string(value));
         } else if (strcmp(key, "id") == 0) {
-            d->id = g_strdup(text);
+            d->id = g_strdup(json_object_get_string(value));
         } else {
-            plan_device_set(d, key, text);
+            options_add_setting(d, key, value);
         }
     }
     return d;

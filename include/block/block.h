@@ -3,10 +3,10 @@
  * Block back ends: a graph of named nodes with a device or a drive at the top.
  *
  * Graph. A protocol node (file, host_device, null-co, null-aio) accesses data. A format or filter
- * node (raw, qcow2, blkdebug, overlay) works on a child: a node that the user named, or one that
- * was created inline together with its parent. A qcow2 node may have a second one, its backing
- * file. A node exists while something refers to it: the user who created it by name (blockdev-add),
- * a parent node, a drive, or a device. A chain has at most BLOCK_DEPTH_MAX nodes.
+ * node (raw, qcow2, blkdebug, throttle, overlay) works on a child: a node that the user named, or
+ * one that was created inline together with its parent. A qcow2 node may have a second one, its
+ * backing file. A node exists while something refers to it: the user who created it by name
+ * (blockdev-add), a parent node, a drive, or a device. A chain has at most BLOCK_DEPTH_MAX nodes.
  *
  * Permissions. Every reference to a node states the permissions that it uses and those that it
  * shares with all other references (BLOCK_PERM_*). A reference that conflicts with another is
@@ -30,6 +30,7 @@
 #include <sys/uio.h>
 
 #include "hw/core/machine.h"
+#include "util/io_limits.h"
 
 #define BLOCK_SECTOR    512
 #define BLOCK_DEPTH_MAX 64
@@ -109,6 +110,7 @@ typedef enum BlockErrorPolicy {
  *            null-co, null-aio  size, read-zeroes
  *            raw                file (a node name, or the options of an inline node), offset, size
  *            blkdebug           image, inject-error
+ *            throttle           file, throttle-group
  *            qcow2              file, backing (the same, or null), lazy-refcounts, cache-size,
  *                               l2-cache-size, refcount-cache-size
  * @inactive: no locks and no caching before block_activate_all() (-incoming)
@@ -190,6 +192,19 @@ bool block_read_only(const BlockNode *n);
  * Return: false with @err set if a reference or the driver does not allow it.
  */
 bool block_resize(BlockNode *n, uint64_t size, GError **err);
+
+/**
+ * block_set_limits() - Set the I/O limits of a disk (docs/disks.md).
+ * @drive:  id of the drive, or NULL with @id
+ * @id:     id or path of the device, or NULL with @drive
+ * @limits: without any limit the disk leaves its group
+ * @group:  the group, whose other members get the limits too; NULL: the present one, or one with
+ *          the name of the disk
+ *
+ * Return: false with an ERROR_USER for an unknown disk, one without a medium, or invalid limits.
+ */
+bool block_set_limits(Machine *m, const char *drive, const char *id, const IoLimits *limits,
+                      const char *group, GError **err);
 
 /** block_on_error() - Get the error policy of the drive (werror=, rerror=). */
 BlockErrorPolicy block_on_error(const BlockNode *n, bool write);

@@ -125,7 +125,7 @@ REFUSED = [
      "exists"),
     ("-drive if=virtio", "file=..."),
     ("-drive file={d},format=raw,copy-on-read=on", "copy-on-read=on"),
-    ("-drive file={d},format=raw,throttling.iops-total=9", "I/O limits"),
+    ("-drive file={d},format=raw,throttling.iops-total=9,iops_rd=4", "iops-read"),
     ("-drive file={d},format=raw,offset=1T", "exceed"),
     ("-drive file={d},format=raw,size=1T,snapshot=on", "exceed"),
     ("-drive file={d},format=raw,offset=3", "multiples of 512"),

@@ -29,6 +29,7 @@ import devices                                  # noqa: E402
 import disks                                    # noqa: E402,F401
 import process                                  # noqa: E402,F401
 import qcow2                                    # noqa: E402,F401
+import throttle                                 # noqa: E402,F401
 from compatibility import WITHOUT_EFFECT        # noqa: E402
 
 GENERIC = ("device", "cpu", "M", "machine")

@@ -12,6 +12,7 @@
 #define HW_CORE_HOST_OBJECT_H
 
 #include "hw/core/device.h"
+#include "util/io_limits.h"
 
 typedef struct HostObject HostObject;
 
@@ -104,7 +105,12 @@ int64_t host_iothread_tid(const HostObject *o);
 /* The bytes of a secret, borrowed; NULL: the object is not a secret. */
 GBytes *host_secret_bytes(const HostObject *o);
 
+/* --- I/O limits: host_throttle.c --- */
+
+/* The limits of a throttle group, borrowed; NULL: the object is not a throttle group. */
+const IoLimits *host_throttle_limits(const HostObject *o);
+
 extern const HostObjectKind host_memory_file, host_memory_memfd, host_memory_ram_kind,
-    host_rng_builtin, host_rng_random, host_iothread, host_secret;
+    host_rng_builtin, host_rng_random, host_iothread, host_secret, host_throttle;
 
 #endif

@@ -14,7 +14,7 @@ typedef bool KindAt(size_t i, const char **name, const char *const **keys);
 /* host_object_kinds as a KindAt; the keys are those of its properties. */
 static bool object_kind(size_t i, const char **name, const char *const **keys)
 {
-    static const char *names[32];
+    static const char *names[64];
     const HostObjectKind *kind = host_object_kinds[i];
 
     if (!kind) {
@@ -22,7 +22,9 @@ static bool object_kind(size_t i, const char **name, const char *const **keys)
     }
     g_assert_cmpuint(kind->n_props, <, G_N_ELEMENTS(names));
     for (size_t p = 0; p < kind->n_props; p++) {
-        names[p] = kind->props[p].name;
+        g_auto(GStrv) parts = g_strsplit(kind->props[p].name, ".", 2);
+
+        names[p] = g_intern_string(parts[0]); /* a member of a structure */
     }
     names[kind->n_props] = NULL;
     *name = kind->name;
