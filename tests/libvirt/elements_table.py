@@ -352,10 +352,10 @@ row("disk source startupPolicy", "devices",
     disk(attrs="type='file' device='cdrom'", target="dev='sda' bus='scsi'",
          source="<source file='@BASE@/missing.iso' startupPolicy='optional'/>"),
     query("query-block", lambda r: "inserted" not in r[0]))
-for name, _member in (("total_bytes_sec", "bps"), ("read_bytes_sec", "bps_rd"), ("write_bytes_sec", "bps_wr"),
+for name, member in (("total_bytes_sec", "bps"), ("read_bytes_sec", "bps_rd"), ("write_bytes_sec", "bps_wr"),
                      ("total_iops_sec", "iops"), ("read_iops_sec", "iops_rd"), ("write_iops_sec", "iops_wr")):
     row(f"disk iotune {name}", "devices", disk(f"<iotune><{name}>1000000</{name}></iotune>"),
-        refused="block_set_io_throttle")
+        drive(f"inserted.{member}", 1000000))
 for name, base, member in (("total_bytes_sec", "total_bytes_sec", "bps_max"),
                            ("read_bytes_sec", "read_bytes_sec", "bps_rd_max"),
                            ("write_bytes_sec", "write_bytes_sec", "bps_wr_max"),
@@ -364,15 +364,15 @@ for name, base, member in (("total_bytes_sec", "total_bytes_sec", "bps_max"),
                            ("write_iops_sec", "write_iops_sec", "iops_wr_max")):
     row(f"disk iotune {name}_max", "devices",
         disk(f"<iotune><{base}>1000000</{base}><{name}_max>2000000</{name}_max></iotune>"),
-        refused="block_set_io_throttle")
+        drive(f"inserted.{member}", 2000000))
 row("disk iotune size_iops_sec", "devices",
     disk("<iotune><total_iops_sec>100</total_iops_sec><size_iops_sec>4096</size_iops_sec></iotune>"),
-    refused="block_set_io_throttle")
+    drive("inserted.iops_size", 4096))
 row("disk iotune group_name", "devices",
-    disk("<iotune><total_iops_sec>100</total_iops_sec><group_name>g</group_name></iotune>"), refused="block_set_io_throttle")
+    disk("<iotune><total_iops_sec>100</total_iops_sec><group_name>g</group_name></iotune>"), drive("inserted.group", "g"))
 row("disk iotune total_iops_sec_max_length", "devices",
     disk("<iotune><total_iops_sec>100</total_iops_sec><total_iops_sec_max>200</total_iops_sec_max>"
-         "<total_iops_sec_max_length>5</total_iops_sec_max_length></iotune>"), refused="block_set_io_throttle")
+         "<total_iops_sec_max_length>5</total_iops_sec_max_length></iotune>"), drive("inserted.iops_max_length", 5))
 
 # --- SCSI ---
 

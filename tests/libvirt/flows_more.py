@@ -148,6 +148,21 @@ def set_vcpus(t: Test) -> None:
         t.here.virsh("setvcpus", NAME, *words)
 
 
+@flow("blkdeviotune")
+def limits(t: Test) -> None:
+    """The limits of a disk change; the guest needs the time that they impose."""
+    console = t.up()
+    t.here.virsh("blkdeviotune", NAME, "vda", "--total-bytes-sec", str(MIB), "--live")
+    check(re.search(rf"^total_bytes_sec: *{MIB}$", t.here.virsh("blkdeviotune", NAME, "vda"), re.M),
+          t.here.virsh("blkdeviotune", NAME, "vda"))
+    console.shell("echo 3 >/proc/sys/vm/drop_caches; date +%s >/tmp/begin; "
+                  "dd if=/dev/vda of=/dev/null bs=64k count=96 2>/dev/null")
+    seconds = console.shell("echo $(($(date +%s) - $(cat /tmp/begin)))")
+    check(int(seconds) >= 3, f"6 MiB at 1 MiB/s in {seconds} s")
+    t.here.virsh("blkdeviotune", NAME, "vda", "--total-bytes-sec", "0", "--live")
+    check(re.search(r"^total_bytes_sec: *0$", t.here.virsh("blkdeviotune", NAME, "vda"), re.M), "not removed")
+
+
 @flow("iothreadadd, iothreadinfo, iothreaddel")
 def iothreads(t: Test) -> None:
     """An I/O thread is added and removed."""
