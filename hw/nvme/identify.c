@@ -102,7 +102,7 @@ static uint16_t nvme_identify_list(NvmeRequest *req, uint8_t *data)
 {
     unsigned at = 0;
 
-    if (req->cmd.nsid >= NVME_ALL_NAMESPACES - 1) {
+    if (req->cmd.nsid >= UINT32_MAX - 1) {
         return NVME_INVALID_NAMESPACE | NVME_DNR;
     }
     for (uint32_t id = req->cmd.nsid + 1; id <= NVME_NAMESPACES; id++) {

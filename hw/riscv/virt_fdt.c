@@ -540,7 +540,11 @@ void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
     if (c->boot_devices) {
         fdt_add_flash(&f);
         fdt_add_fw_cfg(&f);
-        fdt_add_power_button(&f);
+        /* Linux's driver of the GPIO controller makes its interrupts children of those of the
+         * parent, and dereferences NULL if the parent sends them as messages. */
+        if (c->aia != VIRT_AIA_APLIC_IMSIC) {
+            fdt_add_power_button(&f);
+        }
     }
     node = fdt_add_node(&f, "/", "chosen");
     prop_string(&f, node, "stdout-path", "/soc/serial@10000000");
