@@ -17,21 +17,6 @@ static PCIDevice *plug_edu(Fixture *f)
     return d;
 }
 
-static void round_trip(PCIDevice *d)
-{
-    const VmState *vm = d->dev.type->vmstate;
-    g_autoptr(GByteArray) one = g_byte_array_new(), two = g_byte_array_new();
-    ByteWriter w1 = { one }, w2 = { two };
-    ByteReader r;
-
-    vm_save(vm, d, &w1);
-    reader_init(&r, one->data, one->len);
-    g_assert(vm_load(vm, d, vm->version, &r, "edu", NULL));
-    vm_arm_timers(vm, d);
-    vm_save(vm, d, &w2);
-    g_assert_cmpmem(one->data, one->len, two->data, two->len);
-}
-
 static PCIDevice *step(Fixture *f, PCIDevice *d, Input *in)
 {
     static const uint64_t places[] = { RAM, 0x40000, MMIO, 0, ECAM, RAM + RAM_SIZE - 4 };
@@ -56,7 +41,7 @@ static PCIDevice *step(Fixture *f, PCIDevice *d, Input *in)
         config_write(f, FN, input_take(in, 1), size > 4 ? 4 : size, input_take(in, size));
         break;
     case 4:
-        round_trip(d);
+        fuzz_round_trip(d);
         break;
     case 5:
         pci_device_reset(d, op & 0x40 ? RESET_FUNCTION : RESET_HOT);

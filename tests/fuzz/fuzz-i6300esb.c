@@ -13,21 +13,6 @@ static void watchdog_map(Fixture *f)
     config_write(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
 }
 
-static void watchdog_round_trip(PCIDevice *d)
-{
-    const VmState *vm = d->dev.type->vmstate;
-    g_autoptr(GByteArray) one = g_byte_array_new(), two = g_byte_array_new();
-    ByteWriter w1 = { one }, w2 = { two };
-    ByteReader r;
-
-    vm_save(vm, d, &w1);
-    reader_init(&r, one->data, one->len);
-    g_assert(vm_load(vm, d, vm->version, &r, "i6300esb", NULL));
-    vm_arm_timers(vm, d);
-    vm_save(vm, d, &w2);
-    g_assert_cmpmem(one->data, one->len, two->data, two->len);
-}
-
 static void watchdog_step(Fixture *f, PCIDevice *d, Input *in)
 {
     static const uint8_t regs[] = { 0x60, 0x61, 0x68, 0x5f, 0x65 };
@@ -52,7 +37,7 @@ static void watchdog_step(Fixture *f, PCIDevice *d, Input *in)
                      input_take(in, size));
         break;
     case 4:
-        watchdog_round_trip(d);
+        fuzz_round_trip(d);
         break;
     case 5:
         machine_reset(f->m, op & 0x40 ? RESET_COLD : RESET_HOT);
