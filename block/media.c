@@ -113,7 +113,7 @@ BlockMedia *block_media_find(Machine *m, const char *device, const char *id, GEr
     }
     if (!mm && !device && !id) {
         error_set(err, ERROR_USER, "one of the arguments 'device' and 'id' is required");
-    } else if (!mm && (dev || (device && block_find(m, device)))) {
+    } else if (!mm && (dev || block_find(m, id ? id : device))) {
         error_set(err, ERROR_USER, "Device '%s' is not removable", id ? id : device);
     } else if (!mm) {
         error_set(err, ERROR_USER, "Device '%s' not found", id ? id : device);

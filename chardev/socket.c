@@ -238,9 +238,24 @@ static bool socket_listen_tcp(Socket *s, GError **err)
     return s->listen_fd >= 0;
 }
 
+/* Return true if a port is a number up to 65535, or has letters: a name of a service. */
+static bool socket_port_check(const Socket *s, const char *port, GError **err)
+{
+    guint64 number;
+
+    return !*port || port[strspn(port, "0123456789")] ||
+           g_ascii_string_to_unsigned(port, 10, 0, UINT16_MAX, &number, NULL) ||
+           error_set(err, ERROR_USER, "character device '%s': port %s: accepted is 0 to 65535",
+                     s->c.id, port);
+}
+
 static bool socket_open_tcp(Socket *s, struct json_object *o, bool server, GError **err)
 {
     const char *host = chardev_opt(o, "host");
+
+    if (!socket_port_check(s, chardev_opt(o, "port"), err)) {
+        return false;
+    }
 
     s->host = host && *host ? g_strdup(host) : NULL;
     s->port = g_strdup(chardev_opt(o, "port"));

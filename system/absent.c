@@ -27,7 +27,7 @@ static const AbsentOption absent_options[] = {
     { "fsdev", "a shared folder (9p)", NULL },
     { "full-screen", "a display", "use -nographic or -display none" },
     { "iscsi", "iSCSI disks", "use -drive file=FILE,format=raw" },
-    { "k", "a display", "use -nographic or -display none" },
+    { "k", "a viewer for the display", "use -device bochs-display and screendump" },
     { "mtdblock", "flash memory", "use -drive file=FILE,format=raw,if=virtio" },
     { "numa", "NUMA nodes", NULL },
     { "only-migratable", "a check that all devices can migrate",
@@ -40,12 +40,12 @@ static const AbsentOption absent_options[] = {
     { "semihosting", "semihosting", NULL },
     { "semihosting-config", "semihosting", NULL },
     { "singlestep", "single instructions as blocks", NULL },
-    { "spice", "a display", "use -nographic or -display none" },
+    { "spice", "a viewer for the display", "use -device bochs-display and screendump" },
     { "tpmdev", "a TPM", NULL },
     { "usb", "USB", NULL },
     { "usbdevice", "USB", NULL },
     { "virtfs", "a shared folder (9p)", NULL },
-    { "vnc", "a display", "use -nographic or -display none" },
+    { "vnc", "a viewer for the display", "use -device bochs-display and screendump" },
     { "watchdog", "an option that creates a watchdog", "use -device i6300esb" },
 };
 

@@ -71,6 +71,7 @@ typedef struct Session {
         *loadvm;
     char *rtc;
     BootOptions boot_options; /* -boot */
+    char *boot_order, *boot_once, *boot_splash;
     /* -icount and -seed (icount.c) */
     char *icount_shift;
     guint64 seed;

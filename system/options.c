@@ -367,8 +367,8 @@ static const Option options[] = {
     { "rtc", "OPTIONS", "base=utc|localtime|DATE, clock=host|rt|vm of the real-time clock",
       STR(rtc), KEYS(rtc_keys, NULL) },
     { "boot", "[order=]DRIVES[,menu=on|off][,strict=on|off][,...]",
-      "boot menu and times for the firmware; drive letters have no effect, use bootindex=", NO_FN,
-      KEYS(boot_keys, "order") },
+      "boot menu and times for the firmware; drive letters have no effect, use bootindex=",
+      FN(opt_boot), KEYS(boot_keys, "order") },
     /* boot images */
     { "bios", "FILE", "firmware: a file, default or none", STR(bios) },
     { "kernel", "FILE", "kernel: a Linux Image, ELF or raw file", STR(kernel) },

@@ -97,10 +97,11 @@ bool option_host_part(Session *s, const char *kind, const char *arg, GError **er
 bool option_add_device(Session *s, char *text, GError **err);
 
 OptionFn opt_machine, opt_machine_config, opt_accel, opt_cpu, opt_memory,
-    opt_smp;                                                                 /* options_machine.c */
-OptionFn opt_icount, opt_seed;                                               /* icount.c */
-OptionFn opt_netdev, opt_net, opt_nic;                                       /* options_net.c */
-OptionFn opt_uuid, opt_log, opt_show, opt_overcommit, opt_trace, opt_add_fd; /* options_run.c */
+    opt_smp;                           /* options_machine.c */
+OptionFn opt_icount, opt_seed;         /* icount.c */
+OptionFn opt_netdev, opt_net, opt_nic; /* options_net.c */
+OptionFn opt_uuid, opt_log, opt_show, opt_overcommit, opt_trace, opt_add_fd,
+    opt_boot; /* options_run.c */
 
 extern const PlanProp accel_keys[], memory_keys[], smp_keys[];
 extern const size_t n_accel_keys, n_memory_keys, n_smp_keys;

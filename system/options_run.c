@@ -59,6 +59,32 @@ bool opt_overcommit(Session *s, const char *arg, GError **err)
                                    "hardware virtualization here; use cpu-pm=off");
 }
 
+static bool boot_letters_check(const char *key, const char *letters, GError **err)
+{
+    for (const char *c = letters; c && *c; c++) {
+        if (*c < 'a' || *c > 'p' || strchr(c + 1, *c)) {
+            return error_set(
+                err, ERROR_USER,
+                "-boot %s=%s: '%c' is not accepted here; accepted are different letters "
+                "from a to p",
+                key, letters, *c);
+        }
+    }
+    return true;
+}
+
+bool opt_boot(Session *s, const char *arg, GError **err)
+{
+    if (s->boot_splash) {
+        return error_set(
+            err, ERROR_USER,
+            "-boot splash=%s: no firmware of this machine shows a picture; omit splash=",
+            s->boot_splash);
+    }
+    return boot_letters_check("order", s->boot_order, err) &&
+           boot_letters_check("once", s->boot_once, err);
+}
+
 static bool add_fd_number(const char *arg, const char *key, const char *text, guint64 min,
                           guint64 max, guint64 *value, GError **err)
 {
@@ -226,10 +252,10 @@ const PlanProp fw_cfg_keys[] = {
 KEYS(fw_cfg_keys);
 
 const PlanProp boot_keys[] = {
-    STRING_KEY("order", 0, "drive letters"),
-    STRING_KEY("once", 0, "drive letters for the first boot"),
+    STRING_KEY("order", offsetof(Session, boot_order), "drive letters a to p, without effect"),
+    STRING_KEY("once", offsetof(Session, boot_once), "drive letters a to p, without effect"),
     BOOL_KEY("menu", offsetof(Session, boot_options.menu), "let the firmware show its boot menu"),
-    STRING_KEY("splash", 0, "picture"),
+    STRING_KEY("splash", offsetof(Session, boot_splash), "not accepted: no firmware shows it"),
     { .name = "splash-time",
       .kind = PLAN_PROP_U32,
       .field = offsetof(Session, boot_options.splash_time),

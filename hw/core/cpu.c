@@ -74,11 +74,14 @@ static bool cpu_feature_parse(const CpuType *t, const char *item, int *values, G
         g_autofree char *hint = suggest_hint_of(pair[0], cpu_prop_name, t, t->n_props);
 
         return error_set(err, ERROR_USER, "CPU %s has no property '%s'%s (-cpu %s,help lists them)",
-                         t->name, item, hint, t->name);
+                         t->name, pair[0], hint, t->name);
     }
     if (!plan_value_parse(p, pair[1] ? pair[1] : "", &v, NULL)) {
-        return error_set(err, ERROR_USER, "CPU %s: property '%s' is '%s'; on and off are accepted",
-                         t->name, p->name, pair[1] ? pair[1] : "");
+        return error_set(err, ERROR_USER, "CPU %s: property '%s' is '%s'; accepted: %s", t->name,
+                         p->name, pair[1] ? pair[1] : "",
+                         !(p->flags & PLAN_PROP_FIXED) ? "on and off"
+                         : p->def                      ? "on"
+                                                       : "off");
     }
     if ((p->flags & PLAN_PROP_FIXED) && v.b != (p->def != 0)) {
         return error_set(err, ERROR_USER, "CPU %s: property '%s' is always %s", t->name, p->name,

@@ -155,12 +155,13 @@ static bool check_fits(const ImageFile *f, uint64_t addr, uint64_t len, uint64_t
 {
     if (addr >= floor && addr <= f->limit && len <= f->limit - addr)
         return true;
-    return error_set(err, ERROR_USER,
-                     "%s does not fit: it needs %" G_GUINT64_FORMAT
-                     " bytes at 0x%" G_GINT64_MODIFIER
-                     "x, and there is room from 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER
-                     "x (-m gives more memory)",
-                     f->label, len, addr, floor, f->limit);
+    return error_set(
+        err, ERROR_USER,
+        "%s does not fit: it needs %" G_GUINT64_FORMAT " bytes at 0x%" G_GINT64_MODIFIER
+        "x, and there is room from 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER "x (%s)",
+        f->label, len, addr, floor, f->limit,
+        addr < floor ? "it is linked for another machine: use a raw image, such as .bin"
+                     : "-m gives more memory");
 }
 
 /* Check that a piece does not overlap earlier pieces. */

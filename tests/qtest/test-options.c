@@ -128,6 +128,13 @@ static const struct {
     { "-M virt -device virtio-serial-pci -device virtserialport,chardev=c", "chardev 'c'" },
     { "-M virt -device virtio-serial-pci,max_ports=3 -device virtserialport,nr=3", "max_ports=3" },
     { "-M none -device ticker", "ticker" },
+    { "-M none -boot order=z", "letters from a to p" },
+    { "-M none -boot once=cc", "letters from a to p" },
+    { "-M none -boot menu=on,splash=x.bmp", "omit splash=" },
+    { "-M none -chardev socket,id=c,host=localhost,port=65536,server=on", "0 to 65535" },
+    { "-M virt -cpu max,vlen=100", "property 'vlen'" },
+    { "-M virt -cpu max,v=perhaps", "accepted: off" },
+    { "-M none -vnc :1", "screendump" },
     { "-M none -kernel x", "-kernel" },
 };
 

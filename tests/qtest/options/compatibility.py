@@ -5,7 +5,6 @@ each, and the reason. -help marks the options among them."""
 WITHOUT_EFFECT = {
     "-boot order=": (["-boot", "order=cd"], "the firmware chooses the boot device"),
     "-boot once=": (["-boot", "once=d"], "as above"),
-    "-boot splash=": (["-boot", "splash=x.jpg"], "as above"),
     "-display": (["-display", "none"], "there is no display"),
     "-vga": (["-vga", "none"], "there is no display adapter"),
     "-parallel": (["-parallel", "none"], "there is no parallel port"),

@@ -179,7 +179,7 @@ def fw_cfg_files(args: tuple[str, ...]) -> dict[str, bytes]:
     return files
 
 
-@covers("-boot", "-boot menu=on", "-boot menu=off", "-boot strict=on", "-boot strict=off", "-boot splash-time=",
+@covers("-boot", "-boot splash=", "-boot menu=on", "-boot menu=off", "-boot strict=on", "-boot strict=off", "-boot splash-time=",
         "-boot reboot-timeout=")
 def check_boot() -> None:
     disk = ("-blockdev", "null-co,node-name=n,size=1M", "-device", "virtio-blk-pci,drive=n,addr=5,bootindex=2")
@@ -193,6 +193,8 @@ def check_boot() -> None:
     for args, value in (("menu=on", b"\1\0"), ("menu=off", b"\0\0"), ("c", b"\0\0")):
         assert fw_cfg_read(("-boot", args), 0x0e, 2) == value, args
     refused("from 0 to 65535", "-M", "virt", "-boot", "splash-time=65536")
+    refused("omit splash=", "-M", "virt", "-boot", "menu=on,splash=x.jpg")
+    refused("letters from a to p", "-M", "virt", "-boot", "once=z")
     refused("from -1 to 65535", "-M", "virt", "-boot", "reboot-timeout=-2")
     status, _, err = run("-M", "virt", "-boot", "splash-time=1", "-fw_cfg",
                          "name=etc/boot-menu-wait,string=x")      # after the warning about the name

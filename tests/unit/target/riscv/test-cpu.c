@@ -21,7 +21,7 @@ static void test_features(void)
         { "zzz=on", "zzz" },
         { "zba", "zba" },
         { "zba=maybe", "maybe" },
-        { "=on", "=on" },
+        { "=on", "no property ''" },
         { "h=on", "property 'h' is always off" },
         { "v=true", "property 'v' is always off" },
         { "mmu=off", "property 'mmu' is always on" },
