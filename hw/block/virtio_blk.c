@@ -135,7 +135,7 @@ static void virtio_blk_req_free(BlkReq *req)
     g_free(req);
 }
 
-/* Complete a request. While DMA is not possible, the request waits for the next notification. */
+/* Complete a request. While DMA is not possible, the request waits until it is. */
 static void virtio_blk_req_finish(BlkReq *req, uint8_t status)
 {
     VirtQueue *vq = req->buf->vq;

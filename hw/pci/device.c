@@ -263,6 +263,9 @@ void pci_apply_effects(PCIDevice *d, uint32_t effects)
     if (effects & PCI_EFFECT_INTX) {
         pci_intx_update(d);
     }
+    if (effects & PCI_EFFECT_MASTER) {
+        pci_master_changed(d);
+    }
     if (br && (effects & (PCI_EFFECT_DECODE | PCI_EFFECT_WINDOWS))) {
         pci_bridge_update_windows(br);
     }

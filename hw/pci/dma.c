@@ -29,6 +29,26 @@ bool pci_bus_master(const PCIDevice *d)
     }
 }
 
+static bool dma_report_enabled(void *opaque, PCIDevice *d)
+{
+    const PCIDeviceType *type = pci_type(d);
+
+    if (type->master_enabled && pci_bus_master(d)) {
+        type->master_enabled(d);
+    }
+    return true;
+}
+
+void pci_master_changed(PCIDevice *d)
+{
+    PCIBridge *br = pci_bridge_of(d);
+
+    dma_report_enabled(NULL, d);
+    if (br && br->sec.bus.name && pci_bus_master(d)) {
+        pci_bus_walk(&br->sec, true, dma_report_enabled, NULL);
+    }
+}
+
 /* Translate the start of a range to machine memory. *len receives the contiguous bytes. Return
  * false if the access is rejected. */
 static bool dma_translate(const PCIDevice *d, uint64_t addr, bool write, uint64_t *out,

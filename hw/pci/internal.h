@@ -191,6 +191,9 @@ char *pci_type_registers(const DeviceType *base, GError **err);
 /* --- device.c --- */
 /* Apply the PCI_EFFECT_* of one access, each once. */
 void pci_apply_effects(PCIDevice *d, uint32_t effects);
+/* Bus Master Enable or the power state of a function changed: notify the function, and those below
+ * it, that may issue requests now. */
+void pci_master_changed(PCIDevice *d);
 /* Carry out the two phases of a reset of one function and of its type. The re-entrancy guard is not
  * checked. */
 void pci_reset_state(PCIDevice *d, ResetKind kind);

@@ -37,7 +37,7 @@ static uint32_t pm_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new
     if (old == new) {
         return 0;
     }
-    return PCI_EFFECT_DECODE | PCI_EFFECT_INTX |
+    return PCI_EFFECT_DECODE | PCI_EFFECT_INTX | PCI_EFFECT_MASTER |
            (d->d_state == 0 && !(new &PCI_PM_CTRL_NO_SOFT_RESET) ? PCI_EFFECT_RESET_D3HOT : 0);
 }
 

@@ -132,7 +132,7 @@ static void virtio_scsi_done(SCSIRequest *req)
 
     if (virtio_can_dma(&s->base.virtio) || s->base.dev.hidden) {
         virtio_scsi_req_finish(r);
-    } else { /* the next notification continues it */
+    } else { /* continues when DMA is possible */
         r->ended = true;
         req->dev = NULL;
         virtio_scsi_req_wait(r, &s->due);

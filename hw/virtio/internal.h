@@ -125,5 +125,7 @@ void virtio_turn_fini(VirtioDevice *v);
 void virtq_kick(VirtQueue *vq);
 /* The driver set VIRTIO_CONFIG_S_DRIVER_OK: any queue may contain buffers. */
 void virtio_kick_all(VirtioDevice *v);
+/* DMA is possible again: give every ready queue a turn. */
+void virtio_resume(VirtioDevice *v);
 
 #endif

@@ -110,6 +110,11 @@ void virtio_kick_all(VirtioDevice *v)
     }
 }
 
+void virtio_resume(VirtioDevice *v)
+{
+    turn_wait_all(v);
+}
+
 static void turn_run_changed(void *opaque, bool running, RunState state)
 {
     if (running) {

@@ -90,6 +90,11 @@ static bool virtio_pci_can_dma(VirtioDevice *v)
     return pci_bus_master(&virtio_pci_of(v)->pci);
 }
 
+void virtio_pci_master_enabled(void *dev)
+{
+    virtio_resume(((VirtioPCI *)dev)->virtio);
+}
+
 static const VirtioTransport virtio_pci_transport = {
     virtio_pci_dma_read,  virtio_pci_dma_write,     virtio_pci_dma_map, virtio_pci_dma_unmap,
     virtio_pci_interrupt, virtio_pci_vector_unused, virtio_pci_can_dma

@@ -88,7 +88,7 @@ typedef struct PCIConfig {
 /* Effects of a write, as wrote() of a row returns them and pci_apply_effects() applies them. */
 enum {
     PCI_EFFECT_DECODE = 1 << 0,       /* I/O or memory decoding changed: BARs and windows */
-    PCI_EFFECT_MASTER = 1 << 1,       /* Command: Bus Master Enable changed */
+    PCI_EFFECT_MASTER = 1 << 1,       /* Bus Master Enable or the power state changed */
     PCI_EFFECT_INTX = 1 << 2,         /* the level of the interrupt pin may have changed */
     PCI_EFFECT_BAR = 1 << 3,          /* a Base Address register changed */
     PCI_EFFECT_ROM = 1 << 4,          /* the Expansion ROM Base Address register changed */

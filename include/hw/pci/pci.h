@@ -196,6 +196,10 @@ struct PCIDeviceType {
     /* Set the interrupt sources from the registers. Called once after an access whose rows returned
      * PCI_EFFECT_IRQ; NULL if no row does. */
     void (*update_irq)(void *dev);
+    /* The function may issue requests again: Bus Master Enable was set, here or in a bridge above
+     * it, or its power state is D0 again without a reset. Called in the configuration access of
+     * that function or bridge: the device schedules its work. NULL: nothing to do. */
+    void (*master_enabled)(void *dev);
     /* Computes the number of vectors from other properties if a count_prop is PCI_AUTO_COUNT. */
     const PlanCount *auto_count;
     /* Describe in *out, which is zeroed, the BAR that realize() adds under a condition that `bars`

@@ -190,8 +190,8 @@ bool virtq_ready(const VirtQueue *vq);
 /**
  * virtio_can_dma() - Whether the device may access memory.
  *
- * While it may not (PCI: Bus Master Enable is clear), buffers stay in their queues. The driver's
- * next notification continues them.
+ * While it may not (PCI: Bus Master Enable is clear), buffers stay in their queues. The queues
+ * continue when it is possible again.
  */
 bool virtio_can_dma(VirtioDevice *v);
 

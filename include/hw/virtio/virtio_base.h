@@ -112,6 +112,7 @@ enum { VIRTIO_PCI_N_PROPS = 3 };
                  .caps = LIST(virtio_pci_caps),                                                    \
                  .n_irqs = 1,                                                                      \
                  .auto_count = (vec_),                                                             \
+                 .master_enabled = virtio_pci_master_enabled,                                      \
                  .late_bar = virtio_pci_late_bar,                                                  \
                  .qemu_offset = virtio_pci_qemu_offset,                                            \
                  .plain_on_root = true,                                                            \

@@ -51,6 +51,8 @@ bool virtio_pci_realize(void *dev, GError **err);
 void virtio_pci_unrealize(void *dev);
 void virtio_pci_finalize(void *dev);
 void virtio_pci_reset(void *dev, ResetKind kind);
+/* PCIDeviceType.master_enabled: continue the queues. */
+void virtio_pci_master_enabled(void *dev);
 /* PCIDeviceType.config_reading and .config_written: the data field of the PCI configuration
  * access capability (4.1.4.9). */
 void virtio_pci_config_reading(void *dev, uint32_t addr, unsigned len);

@@ -12,7 +12,7 @@ typedef struct Port {
 
 typedef struct Leaf {
     PCIDevice pci;
-    unsigned resets, exits;
+    unsigned resets, exits, enabled;
 } Leaf;
 
 static uint64_t leaf_read(void *opaque, uint64_t offset, unsigned size)
@@ -35,6 +35,11 @@ static void leaf_exit(void *dev)
 
     l->exits++;
     g_assert_cmpuint(l->exits, ==, l->resets);
+}
+
+static void leaf_master_enabled(void *dev)
+{
+    ((Leaf *)dev)->enabled++;
 }
 
 static bool port_realize(void *dev, GError **err)
@@ -64,6 +69,7 @@ static const PCIDeviceType leaf_type = {
               .reset_exit = leaf_exit },
     .bars = LIST(leaf_bars),
     .n_irqs = 1,
+    .master_enabled = leaf_master_enabled,
 };
 static const PlanProp port_props[] = {
     PROP_U32(Port, style, "style", 0, 0, 2, "0: usual, 1: 32-bit I/O, 2: 32-bit prefetch, no I/O"),
@@ -271,12 +277,21 @@ static void test_bus_reset(void)
 static void test_master(void)
 {
     Rig r;
+    unsigned enabled;
 
     start(&r, NULL);
     g_assert_true(pci_bus_master(&r.leaf->pci));
     config_write(&r.f, FN, PCI_COMMAND, 2, 3);
     g_assert_false(pci_bus_master(&r.leaf->pci));
     g_assert_cmpint(pci_msi_send(&r.leaf->pci, RAM, 1), ==, MEM_REFUSED);
+    enabled = r.leaf->enabled;
+    set_leaf(&r, PCI_COMMAND, 2, 3);
+    set_leaf(&r, PCI_COMMAND, 2, 7);
+    g_assert_cmpuint(r.leaf->enabled, ==, enabled); /* the bridge still blocks it */
+    config_write(&r.f, FN, PCI_COMMAND, 2, 7);
+    g_assert_cmpuint(r.leaf->enabled, ==, enabled + 1);
+    config_write(&r.f, FN, PCI_COMMAND, 2, 7);
+    g_assert_cmpuint(r.leaf->enabled, ==, enabled + 1);
     fixture_fini(&r.f);
 }
 

@@ -8,12 +8,17 @@
 typedef struct Dev {
     PCIDevice pci;
     uint32_t reg;
-    unsigned resets;
+    unsigned resets, enabled;
 } Dev;
 
 static void dev_reset(void *dev, ResetKind kind)
 {
     ((Dev *)dev)->resets++;
+}
+
+static void dev_master_enabled(void *dev)
+{
+    ((Dev *)dev)->enabled++;
 }
 
 static const RegDesc regs[] = { REG32(Dev, reg, 0, .rw = ~0u) };
@@ -28,6 +33,7 @@ static const PCICapDesc keep_caps[] = { PCI_CAP_PM_D3_KEEP };
         .bars = LIST(bars),                                                                        \
         .caps = LIST(c),                                                                           \
         .n_irqs = 1,                                                                               \
+        .master_enabled = dev_master_enabled,                                                      \
     }
 TYPE(soft, soft_caps);
 TYPE(keep, keep_caps);
@@ -76,7 +82,9 @@ static void test_d3hot(void)
     g_assert_cmpint(pci_dma_read(&d->pci, RAM, &v, 4), ==, MEM_REFUSED);
     g_assert_cmphex(config_read(&f, FN, PCI_COMMAND, 2), ==, 6); /* config cycles are completed */
     config_write(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO + 0x1000);
+    g_assert_cmpuint(d->enabled, ==, 1); /* by start() */
     config_write(&f, FN, CSR, 1, 0);
+    g_assert_cmpuint(d->enabled, ==, 2);
     g_assert_true(f.line[1]);
     g_assert_cmphex(guest_read(&f, MMIO + 0x1000, 4), ==, 0x11);
     fixture_fini(&f);

@@ -381,9 +381,9 @@ static void test_wild_addresses(void)
     drv_finish(&f);
 }
 
-/* Without Bus Master Enable, of the function or below D0, nothing is fetched and buffers stay. When
- * it is set again, the next notification continues, also with a request that completed in
- * between. */
+/* Without Bus Master Enable nothing is fetched and buffers stay. When it is set again, the device
+ * continues: with a request that completed in between, and with buffers whose notification it
+ * could not handle. */
 static void test_bus_master(void)
 {
     DrvSeg s[] = { { RAM + DRV_DATA, 16, false },
@@ -408,10 +408,7 @@ static void test_bus_master(void)
         drv_running(&v);
         g_assert_cmpuint(guest_read(&f, v.ring[0].device + 2, 2), ==, before);
         config_write(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-        while (g_main_context_iteration(NULL, FALSE)) {
-        }
         g_assert_cmpuint(guest_read(&f, v.ring[0].device + 2, 2), ==, before);
-        drv_kick(&v, 0);
         g_assert_cmpint(drv_wait(&v, 0, 3), ==, SECTOR + 1);
     }
     drv_running(&v);
