@@ -255,11 +255,58 @@ static bool file_open(BlockNode *n, struct json_object *o, GError **err)
     return false;
 }
 
+static bool file_is_same(int fd, int other)
+{
+    struct stat a, b;
+
+    return fstat(fd, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/* Return the node of this machine whose locks on the same image conflict; NULL: none. */
+static const BlockNode *file_find_rival(const BlockNode *n, unsigned perm, unsigned shared)
+{
+    const BlockFile *s = n->priv;
+
+    for (unsigned i = 0; i < n->set->nodes->len; i++) {
+        const BlockNode *other = n->set->nodes->pdata[i];
+        const BlockFile *o = other->priv;
+
+        if (other != n && other->drv->lock == n->drv->lock &&
+            ((o->lock.perm & ~shared) || (o->lock.unshared & perm)) && file_is_same(s->fd, o->fd)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* Replace the question about another process. */
+static void file_name_rival(const BlockNode *n, const BlockNode *rival, GError **err)
+{
+    const BlockFile *s = n->priv;
+    g_autofree char *one = node_describe_top(rival), *other = node_describe_top(n);
+    g_autofree char *lock = g_strndup((*err)->message, strcspn((*err)->message, "."));
+
+    g_clear_error(err);
+    error_set(err, ERROR_USER,
+              "%s: %s and %s of this machine both use the image [%s]; use one of them, or "
+              "share-rw=on on each of the devices",
+              lock, one, other, s->filename);
+}
+
 static bool file_lock(BlockNode *n, unsigned perm, unsigned shared, GError **err)
 {
     BlockFile *s = n->priv;
+    const BlockNode *rival;
 
-    return !s->locking || image_lock_set(&s->lock, perm, shared, s->filename, err);
+    if (!s->locking || image_lock_set(&s->lock, perm, shared, s->filename, err)) {
+        return true;
+    }
+    rival = err ? file_find_rival(n, perm, shared) : NULL;
+    if (rival) {
+        file_name_rival(n, rival, err);
+    }
+    return false;
 }
 
 static bool file_activate(BlockNode *n, GError **err)

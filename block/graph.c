@@ -35,6 +35,18 @@ char *edge_describe(const BlockEdge *e)
     return g_strdup_printf("%s '%s'", e->user ? "device" : "drive", e->name);
 }
 
+char *node_describe_top(const BlockNode *n)
+{
+    const BlockEdge *e;
+
+    for (unsigned i = 0; i < n->parents->len;) {
+        e = n->parents->pdata[i];
+        n = e->parent ? e->parent : n;
+        i = e->parent ? 0 : i + 1;
+    }
+    return g_strdup_printf("%s '%s'", n->drive ? "drive" : "node", n->drive ? n->drive : n->name);
+}
+
 static bool edge_conflict(const BlockEdge *a, const BlockEdge *b, GError **err)
 {
     unsigned wanted = a->perm & ~b->shared, denied = b->perm & ~a->shared;

@@ -201,6 +201,8 @@ BlockEdge *node_user(const BlockNode *n);
 const char *edge_user_name(const BlockEdge *e);
 /* "node 'f' (as its 'file')", "device 'disk0'", "drive 'hd0'"; g_free. */
 char *edge_describe(const BlockEdge *e);
+/* "drive 'hd0'" or "node 'n'": the top of a chain that the node belongs to; g_free. */
+char *node_describe_top(const BlockNode *n);
 /* Update the sizes of the nodes above and notify their devices. */
 void node_size_changed(BlockNode *n);
 

@@ -28,10 +28,16 @@ static const char *snapshot_node_name(const BlockNode *n)
 
 static bool snapshot_check_driver(const BlockNode *n, GError **err)
 {
+    if (overlay_is(n)) {
+        return error_set(err, ERROR_USER,
+                         "Device '%s' is writable but does not support snapshots: -snapshot or "
+                         "snapshot=on keeps its writes in a temporary file; start without it",
+                         snapshot_node_name(n));
+    }
     return n->drv->snapshots ||
            error_set(err, ERROR_USER,
                      "Device '%s' is writable but does not support snapshots: its format is %s, "
-                     "and only qcow2 without snapshot=on stores them",
+                     "and only qcow2 stores them",
                      snapshot_node_name(n), n->drv->name);
 }
 

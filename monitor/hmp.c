@@ -193,6 +193,16 @@ static bool hmp_is_foreign_option(const HmpCommand *c, const char *word)
            !strstr(c->params, own);
 }
 
+/* Return the number of arguments that belong to an option of the command: 1 for [-d], 2 for
+ * [-f FORMAT]; 0 if the word is not such an option. */
+static unsigned hmp_option_words(const HmpCommand *c, const char *word)
+{
+    g_autofree char *own = g_strdup_printf("[%s", word);
+    const char *at = word[0] == '-' && word[1] && !word[2] ? strstr(c->params, own) : NULL;
+
+    return !at ? 0 : at[3] == ']' ? 1 : 2;
+}
+
 /* Return the arguments without quotes, separated by single blanks, for g_free(). NULL with a
  * message in @out if there are too few or too many. The format of x, xp and print is part of an
  * expression, which may contain blanks. */
@@ -214,6 +224,7 @@ static char *hmp_arguments(const HmpCommand *c, const char *text, GString *out)
         if (hmp_is_foreign_option(c, args->str + start)) {
             wrong = option = g_strdup_printf("unsupported option %s", args->str + start);
         }
+        least += hmp_option_words(c, args->str + start); /* an option replaces no other argument */
         n++;
         g_string_append_c(args, ' ');
     }

@@ -84,8 +84,8 @@ static void test_locks(Fixture *f, gconstpointer data)
     assert_locked(f->path, "");
     g_assert_true(block_attach(a, &writer, "one", NULL));
     g_assert_false(block_attach(b, &writer, "two", &err));
-    g_assert_nonnull(strstr(err->message, "Failed to get \"write\" lock. Is another process using "
-                                          "the image ["));
+    g_assert_nonnull(strstr(err->message, "Failed to get \"write\" lock: node 'a' and node 'b' of "
+                                          "this machine both use the image ["));
     g_assert_false(block_attach(b, &reader, "two", &again));
     g_assert_nonnull(strstr(again->message, "Failed to get shared \"write\" lock"));
     assert_locked(f->path, "100 101 201");

@@ -474,6 +474,9 @@ static void test_hmp_arguments(void)
     expect_hmp(r.m, "device_del \"a b\\\"c\"", "Error: Device 'a b\"c' not found\n");
     expect_hmp(r.m, "migrate -b tcp:h:1",
                "migrate: unsupported option -b\nTry \"help migrate\" for more information\n");
+    expect_hmp(r.m, "migrate -d",
+               "migrate: an argument is missing: use migrate [-d] uri\nTry \"help migrate\" for "
+               "more information\n");
     expect_hmp(r.m, "print 1 + 2", "0x3\n");
     rig_done(&r);
 }
