@@ -262,6 +262,7 @@ static bool jit_one(Jit *j)
     JitEmit *emit = jit_emit_int(id);
 
     emit = emit ? emit : jit_emit_mem(id);
+    emit = emit ? emit : jit_emit_amo(id);
     emit = emit ? emit : jit_emit_fp(id);
     emit = emit ? emit : jit_emit_sys(id);
     if (emit && emit(j, j->op)) {

@@ -181,6 +181,9 @@ void jit_find_groups(JitGroups *g, const Block *b);
 /* Return whether an operation is a load or a store. */
 bool jit_is_access(unsigned id);
 
+/* Emit a lookup of `size` bytes at the address in rax in the TLB. A hit continues with the host
+ * address in rax. Return the jump of a miss. Changes rcx and rdx. */
+uint8_t *jit_emit_tlb(Jit *j, TlbKind kind, unsigned size);
 /* Emit a call of rv_jit_op() for the operation. */
 void jit_emit_call(Jit *j, unsigned op);
 /* Emit the exit of the operation through its link. */
@@ -191,6 +194,7 @@ void jit_emit_exit(Jit *j, unsigned index);
 typedef bool JitEmit(Jit *j, const Op *op);
 JitEmit *jit_emit_int(unsigned id); /* NULL: none; the same for the others */
 JitEmit *jit_emit_mem(unsigned id);
+JitEmit *jit_emit_amo(unsigned id);
 JitEmit *jit_emit_fp(unsigned id);
 JitEmit *jit_emit_sys(unsigned id);
 /* Emit a jump to the block at the address in rax. */

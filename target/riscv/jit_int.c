@@ -381,6 +381,39 @@ static bool jit_rev8(Jit *j, const Op *op)
     return true;
 }
 
+static bool jit_trailing(Jit *j, const Op *op, bool wide)
+{
+    x86_const(&j->a, RCX, wide ? 64 : 32);
+    jit_with_x(j, 0xbc | X_0F, wide, RAX, op->rs1); /* bsf; of zero, rax is undefined */
+    x86_rr(&j->a, X_CMOV + CC_E, false, RAX, RCX);
+    jit_store_x(j, op->rd, RAX);
+    return true;
+}
+
+static bool jit_ctz(Jit *j, const Op *op)
+{
+    return jit_trailing(j, op, true);
+}
+
+static bool jit_ctzw(Jit *j, const Op *op)
+{
+    return jit_trailing(j, op, false);
+}
+
+/* Two comparisons with zero make each byte that is not zero 0xff. */
+static bool jit_orc_b(Jit *j, const Op *op)
+{
+    enum { PXOR = 0xefu | X_0F | X_66, PCMPEQB = 0x74u | X_0F | X_66 };
+
+    x86_rr(&j->a, 0x6eu | X_0F | X_66, true, 0, jit_source(j, op->rs1, RAX)); /* movq xmm0, x */
+    x86_rr(&j->a, PXOR, false, 1, 1);
+    x86_rr(&j->a, PCMPEQB, false, 0, 1);
+    x86_rr(&j->a, PCMPEQB, false, 0, 1);
+    x86_rr(&j->a, 0x7eu | X_0F | X_66, true, 0, RAX); /* movq rax, xmm0 */
+    jit_store_x(j, op->rd, RAX);
+    return true;
+}
+
 static bool jit_bext(Jit *j, const Op *op)
 {
     jit_load_x(j, RCX, op->rs2);
@@ -562,6 +595,9 @@ static JitEmit *const jit_int_table[OP_COUNT] = {
     [OP_SEXT_H] = jit_sext_h,
     [OP_ZEXT_H] = jit_zext_h,
     [OP_REV8] = jit_rev8,
+    [OP_CTZ] = jit_ctz,
+    [OP_CTZW] = jit_ctzw,
+    [OP_ORC_B] = jit_orc_b,
     [OP_BEXT] = jit_bext,
     [OP_BEXTI] = jit_bexti,
     [OP_CZERO_EQZ] = jit_czero_eqz,

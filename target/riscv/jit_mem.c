@@ -8,9 +8,7 @@
  */
 #include "target/riscv/jit_emit_internal.h"
 
-/* Emit a lookup of `size` bytes at the address in rax in the TLB. A hit continues with the host
- * address in rax. Return the jump of a miss. Changes rcx and rdx. */
-static uint8_t *jit_tlb(Jit *j, TlbKind kind, unsigned size)
+uint8_t *jit_emit_tlb(Jit *j, TlbKind kind, unsigned size)
 {
     Asm *a = &j->a;
     int32_t entries = JIT_FIELD(tlb.entry) + (int32_t)(kind * sizeof(TlbEntry) * TLB_SIZE);
@@ -63,7 +61,7 @@ static uint8_t *jit_group_address(Jit *j, const Op *op, const JitGroup *g, TlbKi
 
     if (g->leader == jit_op_index(j)) {
         jit_sum(j, op->rs1, g->low);
-        miss = jit_tlb(j, kind, g->high - g->low);
+        miss = jit_emit_tlb(j, kind, g->high - g->low);
         jit_field(j, X_STORE, true, RAX, jit_group_disp(number));
     } else if (j->rax_host != number) {
         jit_field(j, X_MOV, true, RAX, jit_group_disp(number));
@@ -89,7 +87,7 @@ static uint8_t *jit_address(Jit *j, const Op *op, TlbKind kind, unsigned size)
     } else {
         jit_sum(j, op->rs1, op->imm);
     }
-    return jit_tlb(j, kind, size);
+    return jit_emit_tlb(j, kind, size);
 }
 
 static void jit_complete(Jit *j, uint8_t *miss)

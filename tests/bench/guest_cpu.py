@@ -3,10 +3,12 @@
 
 The figure of a row is the CPU time of all threads from the command to its result. CPU time is
 used because other programs on the host disturb wall-clock time. The checksums must be equal.
+NEWER_QEMU=PROGRAM adds a column; the ratio is that to the faster QEMU.
 """
 
 import os
 import statistics
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,10 +39,18 @@ def sample(program: str, args: list[str], rows: list[str]) -> dict[str, tuple[fl
     return taken
 
 
+def version(program: str) -> str:
+    """Return the name and the version of an emulator: QEMU 10.0."""
+    text = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return "QEMU " + ".".join(text.split("version ")[1].split(".")[:2])
+
+
 def guest_cpu(options: Options) -> Iterator[str]:
     """Guest code by class: computation, memory, control flow, system."""
     rows = os.environ.get("CPU_ROWS", ",".join(ROWS)).split(",")
-    samples: dict[str, list[dict[str, tuple[float, str]]]] = {options.ours: [], options.theirs: []}
+    newer = os.environ.get("NEWER_QEMU", "")
+    samples: dict[str, list[dict[str, tuple[float, str]]]] = {
+        program: [] for program in (options.ours, options.theirs, newer) if program}
     with tempfile.TemporaryDirectory() as folder:
         args = arguments()
         at = args.index("-initrd") + 1
@@ -48,11 +58,13 @@ def guest_cpu(options: Options) -> Iterator[str]:
         for _ in range(options.runs):
             for program, taken in samples.items():
                 taken.append(sample(program, args, rows))
-    yield "| row | ours, CPU s | QEMU 7.2 | throughput ours/QEMU |"
-    yield "|---|--:|--:|--:|"
+    columns = [options.other, *([version(newer)] if newer else [])]
+    yield f"| row | ours, CPU s | {' | '.join(columns)} | throughput ours/QEMU |"
+    yield f"|---|--:|{'--:|' * len(columns)}--:|"
     for row in rows:
         results = {s[row][1] for taken in samples.values() for s in taken}
         if len(results) != 1:
             raise SystemExit(f"{row}: different results: {results}")
-        ours, theirs = (statistics.median(s[row][0] for s in taken) for taken in samples.values())
-        yield f"| {ROWS[row]} | {ours:.3f} | {theirs:.3f} | {theirs / ours:.2f} |"
+        ours, *theirs = (statistics.median(s[row][0] for s in taken) for taken in samples.values())
+        figures = " | ".join(f"{figure:.3f}" for figure in theirs)
+        yield f"| {ROWS[row]} | {ours:.3f} | {figures} | {min(theirs) / ours:.2f} |"

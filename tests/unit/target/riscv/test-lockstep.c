@@ -277,6 +277,7 @@ static void lock_state(Pair *p, unsigned mode)
     uint64_t x[32], f[32], base = p->page;
     unsigned flags = lock_below(p, 32), frm = lock_below(p, 3) ? 0 : lock_below(p, 8);
     bool fp_off = lock_below(p, 32) == 0, window = mode && lock_below(p, 2);
+    uint64_t menvcfg = lock_below(p, 8) ? ENVCFG_CBZE : 0, senvcfg = lock_below(p, 8) ? menvcfg : 0;
     uint64_t loops = 1 + lock_below(p, 4);
 
     if (window) {
@@ -304,6 +305,8 @@ static void lock_state(Pair *p, unsigned mode)
         c->medeleg = c->mideleg = c->mie = c->mcountinhibit = 0;
         c->satp = mode ? UINT64_C(8) << 60 | TABLE_ROOT >> 12 : 0;
         c->priv = mode == 0 ? PRIV_M : mode == 1 ? PRIV_S : PRIV_U;
+        c->menvcfg = menvcfg;
+        c->senvcfg = senvcfg;
         c->lr_host = 0;
         c->retired = 0;
         c->pc = base + p->start;
