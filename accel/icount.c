@@ -133,6 +133,11 @@ static bool icount_is_running(const Accel *a)
     return a->icount && a->icount->running && a->icount->running->thread == g_thread_self();
 }
 
+Cpu *icount_current(const Accel *a)
+{
+    return icount_is_running(a) ? a->icount->running->cpu : NULL;
+}
+
 void icount_deadline_changed(CpuThread *t)
 {
     Accel *a = t->accel;

@@ -318,11 +318,33 @@ void cpu_debug_stop(Cpu *cpu, CpuStop why, const CpuPoint *point, uint64_t addr)
     __atomic_fetch_or(&cpu->pending, CPU_PENDING_STOP, __ATOMIC_SEQ_CST);
 }
 
+/* Return the watchpoint at the address that a device wrote, if the write was not reported yet. */
+static const CpuPoint *debug_device_point(const Accel *a)
+{
+    const CpuPoints *points = a->machine->points;
+
+    return a->device_wrote && points ? cpu_point_watch(points, a->device_addr, 1, false, true)
+                                     : NULL;
+}
+
+/* Attribute a write by a device to the first CPU. If that stopped for another reason, the machine
+ * stops again when it continues. Main loop; the CPUs are parked. */
+static void debug_report_device(Accel *a)
+{
+    const CpuThread *first = g_ptr_array_index(a->threads, 0);
+    const CpuPoint *point = debug_device_point(a);
+
+    if (point && first->cpu->debug.stop == CPU_STOP_NONE) {
+        a->device_wrote = false;
+        cpu_debug_stop(first->cpu, CPU_STOP_POINT, point, a->device_addr);
+    }
+}
+
 /* Stop the machine, unless it was stopped or started again since the CPU stopped. Main loop. */
 static gboolean debug_stop_machine(gpointer opaque)
 {
     Accel *a = opaque;
-    bool stopped = false;
+    bool stopped = debug_device_point(a) != NULL;
 
     g_mutex_lock(&a->lock);
     a->debug_source = 0;
@@ -333,17 +355,53 @@ static gboolean debug_stop_machine(gpointer opaque)
     g_mutex_unlock(&a->lock);
     if (stopped && machine_running(a->machine)) {
         machine_set_state(a->machine, RUN_DEBUG);
+        debug_report_device(a);
     }
     return G_SOURCE_REMOVE;
+}
+
+static void debug_request_stop(Accel *a)
+{
+    if (!a->debug_source) {
+        a->debug_source = g_idle_add_full(G_PRIORITY_HIGH, debug_stop_machine, a, NULL);
+    }
 }
 
 /* Request the stop of the machine after CpuType.run() returned. Requires Accel.lock. */
 void cpu_thread_debug_report(CpuThread *t)
 {
-    Accel *a = t->accel;
+    if (t->cpu->debug.stop != CPU_STOP_NONE) {
+        debug_request_stop(t->accel);
+    }
+}
 
-    if (t->cpu->debug.stop != CPU_STOP_NONE && !a->debug_source) {
-        a->debug_source = g_idle_add_full(G_PRIORITY_HIGH, debug_stop_machine, a, NULL);
+static Cpu *cpus_current(const Accel *a)
+{
+    if (a->icount) {
+        return icount_current(a);
+    }
+    for (unsigned i = 0; i < a->threads->len; i++) {
+        const CpuThread *t = g_ptr_array_index(a->threads, i);
+        if (t->thread == g_thread_self()) {
+            return t->cpu;
+        }
+    }
+    return NULL;
+}
+
+void cpus_debug_device_stop(Machine *m, const CpuPoint *point, uint64_t addr)
+{
+    Accel *a = machine_accel(m);
+    Cpu *cpu = a ? cpus_current(a) : NULL;
+
+    if (cpu) {
+        cpu_debug_stop(cpu, CPU_STOP_POINT, point, addr);
+    } else if (a) {
+        a->device_wrote = true;
+        a->device_addr = addr;
+        g_mutex_lock(&a->lock);
+        debug_request_stop(a);
+        g_mutex_unlock(&a->lock);
     }
 }
 
@@ -405,6 +463,9 @@ static void run_state(void *opaque, bool running, RunState state)
     a->hold = false;
     if (running) {
         debug_forget_stops(a);
+        if (a->device_wrote) {
+            debug_request_stop(a);
+        }
         wake_all(a);
     } else {
         park_others(a, CPU_PENDING_STOP);

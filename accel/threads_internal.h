@@ -17,6 +17,8 @@ typedef struct Accel {
     int timer_fd; /* one for all CPUs: the earliest deadline */
     guint timer_source;
     guint debug_source; /* a CPU stopped for the debugger: the main loop stops the machine; or 0 */
+    bool device_wrote;  /* to the watched address device_addr, which was not reported yet; lock */
+    uint64_t device_addr;
     GPtrArray *threads;
     bool hold;             /* instructions are counted: no CPU runs before the run state changes,
                             * or the CPUs were parked for a reset */
@@ -53,6 +55,8 @@ void icount_start(Accel *a);
 void icount_free(Accel *a);
 /* The function of the thread; the argument is the first CpuThread. */
 gpointer icount_thread(gpointer opaque);
+/* Return the CPU that the calling thread executes; NULL: none. */
+Cpu *icount_current(const Accel *a);
 /* The CPU waits for an interrupt, or for a time: it ends its share. */
 void icount_sleep(CpuThread *t, int64_t deadline);
 /* CpuThread.deadline changed: the CPU that runs ends its share in time for it. Accel.lock. */

@@ -192,7 +192,7 @@ static uint8_t *ram_host(const MemLookup *l)
 
 static void ram_done(const MemLookup *l, uint64_t len)
 {
-    ram_written_any(l->leaf->ram, l->leaf->ram_offset + l->offset, len);
+    ram_device_written(l->leaf->ram, l->leaf->ram_offset + l->offset, len);
 }
 
 /* Return whether a store writes memory, and is not performed by a device. */

@@ -228,6 +228,14 @@ void ram_written_any(RamBlock *block, uint64_t offset, uint64_t len)
     }
 }
 
+void ram_device_written(RamBlock *block, uint64_t offset, uint64_t len)
+{
+    ram_written_any(block, offset, len);
+    if (block->device_written && len) {
+        block->device_written(block->device_opaque, block, offset, len);
+    }
+}
+
 void ram_dirty_track(RamBlock *block, bool on)
 {
     uint64_t n = block->size >> RAM_PAGE_BITS;

@@ -157,7 +157,7 @@ static MemResult dma_transfer_ram(PCIDevice *d, uint64_t addr, uint8_t *buf, uin
         }
         if (write) {
             memcpy(host, buf, piece);
-            ram_written_any(block, offset, piece);
+            ram_device_written(block, offset, piece);
         } else {
             memcpy(buf, host, piece);
         }
@@ -216,7 +216,7 @@ bool pci_dma_map(PCIDevice *d, uint64_t addr, uint64_t len, bool write, PCIDmaMa
 void pci_dma_unmap(PCIDevice *d, PCIDmaMap *map, uint64_t written)
 {
     if (map->write && written > 0) {
-        ram_written_any(map->block, map->offset, MIN(written, map->len));
+        ram_device_written(map->block, map->offset, MIN(written, map->len));
     }
     ram_block_unref_any(map->block);
     *map = (PCIDmaMap){ 0 };

@@ -65,7 +65,7 @@ static MemResult virtio_mmio_transfer(VirtioDevice *v, uint64_t addr, uint8_t *b
         }
         if (write) {
             memcpy(host, buf, piece);
-            ram_written_any(block, offset, piece);
+            ram_device_written(block, offset, piece);
         } else {
             memcpy(buf, host, piece);
         }
@@ -114,7 +114,7 @@ static void virtio_mmio_dma_unmap(VirtioDevice *v, void *handle, uint64_t writte
     VirtioMmioMap *map = handle;
 
     if (map->write && written > 0) {
-        ram_written_any(map->block, map->offset, MIN(written, map->len));
+        ram_device_written(map->block, map->offset, MIN(written, map->len));
     }
     ram_block_unref_any(map->block);
     g_free(map);

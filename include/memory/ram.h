@@ -34,6 +34,8 @@ enum {
  */
 typedef struct RamBlock RamBlock;
 typedef void RamCodeWrittenFn(void *opaque, RamBlock *block, uint64_t offset, uint64_t len);
+/* Called after a device wrote to the block. Machine lock. */
+typedef void RamDeviceWrittenFn(void *opaque, RamBlock *block, uint64_t offset, uint64_t len);
 
 struct RamBlock {
     int refs;           /* atomic */
@@ -48,6 +50,8 @@ struct RamBlock {
     bool device_stores; /* read_only as well: the operations of the region perform guest stores */
     RamCodeWrittenFn *code_written;
     void *code_opaque;
+    RamDeviceWrittenFn *device_written; /* NULL, except while a watchpoint is in the block */
+    void *device_opaque;
 };
 
 /* Source of the memory of a block; all zero: a memfd. */
@@ -79,6 +83,9 @@ void ram_block_unref_any(RamBlock *block);
 /* Record a write to [offset, offset+len), which must be in range, by any means but a direct TLB
  * store: marks the pages dirty and drops decoded code. Any thread. */
 void ram_written_any(RamBlock *block, uint64_t offset, uint64_t len);
+/* Like ram_written_any(), for a write by a device: reports it to RamBlock.device_written as well.
+ * Machine lock. */
+void ram_device_written(RamBlock *block, uint64_t offset, uint64_t len);
 
 /* Switch dirty tracking on (all pages become dirty, so that a first pass sends everything) or off.
  * Machine lock; every CPU stopped in cpus_exclusive(), because the caller must flush direct write

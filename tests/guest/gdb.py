@@ -9,13 +9,13 @@ from pathlib import Path
 
 import material
 from emulator import Emulator, TestFailure
-from guest import Skip, arguments
+from guest import Skip, arguments, shell_ready
 from subject import Subject, check, test
 from waiting import scaled, until
 
-SOURCE = Path(__file__).parent / "bare/debug.c"
+SOURCES = Path(__file__).parent / "bare"
 COMPILER = "riscv64-linux-gnu-gcc"
-SYMBOLS = ("start_kernel", "do_sys_openat2", "jiffies_64")
+SYMBOLS = ("start_kernel", "do_sys_openat2", "jiffies_64", "dma_alloc_attrs")
 
 
 def need(program: str, package: str) -> str:
@@ -67,7 +67,8 @@ def gdb_bare_metal(subject: Subject) -> None:
     """gdb breaks in a function by name, steps, watches variables, reads CSRs, and opens a core."""
     need("gdb-multiarch", "gdb-multiarch")
     with tempfile.TemporaryDirectory() as folder:
-        program = compile_program(folder, "-g", "-O1", "-Wl,--nmagic,-Ttext=0x80000000", str(SOURCE))
+        program = compile_program(folder, "-g", "-O1", "-Wl,--nmagic,-Ttext=0x80000000",
+                                  f"{SOURCES}/debug.c")
         with Emulator(subject.program, [
                 "-M", "virt", "-m", "32", "-smp", "2", "-bios", "none", "-kernel", program, "-S",
                 "-gdb", f"unix:{folder}/gdb,server=on,wait=off"], console=False) as machine:
@@ -95,6 +96,31 @@ def gdb_bare_metal(subject: Subject) -> None:
             expect_in_order(done.stdout, r"LWP 1\b", r"LWP 2\b", r"^\$1 = 1$", r"^=> 0x8")
 
 
+@test
+def gdb_dma(subject: Subject) -> None:
+    """A watchpoint stops after DMA of a device: with the CPU whose store started it, or the first."""
+    need("gdb-multiarch", "gdb-multiarch")
+    with tempfile.TemporaryDirectory() as folder:
+        program = compile_program(folder, "-g", "-O1", "-Wl,--nmagic,-Ttext=0x80000000",
+                                  f"{SOURCES}/dma.c")
+        with Emulator(subject.program, [
+                "-M", "virt", "-m", "32", "-smp", "2", "-bios", "none", "-kernel", program, "-S",
+                "-device", "edu,addr=03.0,dma_mask=0xffffffff",
+                "-gdb", f"unix:{folder}/gdb,server=on,wait=off"], console=False) as machine:
+            text = gdb(program, f"{folder}/gdb", machine,
+                       "watch received", "continue", "print $_thread",
+                       "continue", "print $_thread", "delete", "awatch copied", "continue",
+                       "print $_thread", "print copied == count", "print count", "continue",
+                       "print copied == count", "print count", "delete", "detach")
+            expect_in_order(text, r'^Thread 2 "CPU#1" hit Hardware watchpoint 1: received',
+                            r"^Old value = 0$", r"^New value = 1431127377$", r"^\$1 = 2$",
+                            r"^New value = 3$", r"^\$2 = 2$",
+                            r"Hardware access \(read/write\) watchpoint 2: copied",
+                            r"^\$3 = 1$", r"^\$4 = 1$", r"^\$5 = 1$",
+                            r"Hardware access \(read/write\) watchpoint 2: copied",
+                            r"^\$6 = 1$", r"^\$7 = 2$", r"detached")
+
+
 def kernel_symbols(folder: str) -> str:
     """Return a symbol file with the addresses of some symbols in System.map."""
     image = material.hotplug_kernel()
@@ -111,9 +137,11 @@ def kernel_symbols(folder: str) -> str:
 
 @test
 def gdb_linux(subject: Subject) -> None:
-    """gdb breaks in a function of Linux by name, steps, watches a variable, and lists the CPUs."""
+    """gdb breaks in a function of Linux by name, steps, watches a variable, and lists the CPUs. It
+    watches a buffer that a driver allocates, and stops when the device has written to it."""
     need("gdb-multiarch", "gdb-multiarch")
-    args = arguments("hotplug", append="nokaslr", memory=256)
+    args = [*arguments("hotplug", append="nokaslr", memory=256),
+            "-device", "edu,addr=03.0,dma_mask=0xffffffff"]
     with tempfile.TemporaryDirectory() as folder:
         symbols = kernel_symbols(folder)
         with Emulator(subject.program, [*args, "-smp", "2", "-S", "-gdb",
@@ -129,4 +157,16 @@ def gdb_linux(subject: Subject) -> None:
                             r"Hardware watchpoint 2", r"^Old value = ", r"^New value = ",
                             r"hit Breakpoint 3, .* do_sys_openat2", r"do_sys_openat2 in section", r"= 1",
                             r"^vaddr", r"^ffff")
-            machine.expect("^~ # ", 120)
+            shell_ready(machine)
+            machine.shell("modprobe bpdrv")
+            machine.shell("(while :; do echo dma 64; done >/sys/bus/pci/drivers/bpdrv/0000:00:03.0/command)"
+                          " >/dev/null 2>&1 &")
+            text = gdb(symbols, f"{folder}/gdb", machine,
+                       "break *dma_alloc_attrs", "continue", "set $size = $a1", "print $size",
+                       "tbreak *$ra", "delete 1", "continue", "watch -location *(long *)($a0 + $size / 2)",
+                       "continue", "monitor info status", "info threads", "delete", "detach")
+            expect_in_order(text, r"hit Breakpoint 1, .*dma_alloc_attrs", r"^\$1 = 128$",
+                            r"hit Temporary breakpoint 2", r"hit Hardware watchpoint 3",
+                            r"^Old value = 0$", r"^New value = -?[1-9]",
+                            r"^VM status: paused \(debug\)", r'^\* 1 .*CPU#0', "detached")
+            machine.shell("kill $!")

@@ -281,6 +281,35 @@ def test_watchpoints() -> None:
             equal(g.ask(f"z{kind},{address:x},{length:x}"), "OK")
 
 
+def test_watch_device() -> None:
+    """A watchpoint for writes stops after DMA of a device, but not for DMA while the CPU is stopped,
+    and not for reads."""
+    command = bytes([0, 0, 0, 0x0a, 0, 0, 0, 4]) + (DATA + 64).to_bytes(8, "big")   # of fw_cfg
+    doorbell = 0x10100010
+    for how in ["-accel", "interp"], ["-accel", "tcg"], ["-icount", "shift=0"]:
+        with Guest(*how) as guest:
+            g = guest.connect()
+            run_to(g, LOOP)
+            equal(g.set_reg(T1, doorbell), "OK")
+            equal(g.set_reg(T0, int.from_bytes(DATA.to_bytes(8, "big"), "little") - 1), "OK")
+            equal(g.store(DATA, command), "OK")
+            equal(g.store(LD, (0xffdff06f).to_bytes(4, "little")), "OK")    # j SD
+            equal(g.ask(f"Z3,{DATA + 64:x},4"), "OK")
+            equal(g.ask(f"Z2,{DATA + 66:x},1"), "OK")
+            equal(g.ask("c"), f"T05thread:01;watch:{DATA + 66:x};")
+            assert g.reg(PC) in (SD, LD), (how, hex(g.reg(PC)))
+            equal(g.memory(DATA + 64, 5), b"QEMU\0")
+            equal(g.store(DATA, command), "OK")
+            equal(g.store(DATA + 64, bytes(4)), "OK")
+            equal(g.store(doorbell, DATA.to_bytes(8, "big")), "OK")     # carried out by the device
+            equal(g.memory(DATA + 64, 4), b"QEMU")
+            equal(g.set_reg(T1, DATA + 128), "OK")
+            run_to(g, SD)
+            equal(g.ask(f"z2,{DATA + 66:x},1"), "OK")
+            equal(g.ask(f"Z2,{DATA:x},100001"), "E22")                  # more than 1 MiB
+            equal(g.ask(f"Z3,{DATA:x},100001"), "OK")
+
+
 def test_watch_other_width() -> None:
     """Accesses beside a watchpoint do not stop, also in the same page."""
     with Guest() as guest:

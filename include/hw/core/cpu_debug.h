@@ -11,11 +11,17 @@
  * A CPU stops before it executes an instruction at a breakpoint, and before an access to a watched
  * address. Its thread then waits, and the run state of the machine becomes RUN_DEBUG.
  *
+ * A watchpoint for writes also stops the machine after a device wrote to the RAM that the page
+ * tables of any CPU assigned to the watched addresses when the point was added. The CPU whose
+ * access started the write stops at the end of its block; if the write happened on the main loop,
+ * the stop is attributed to the first CPU. Reads by devices do not stop.
+ *
  * Locking: the machine lock, unless stated otherwise.
  */
 #ifndef HW_CORE_CPU_DEBUG_H
 #define HW_CORE_CPU_DEBUG_H
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +29,8 @@
 typedef struct Machine Machine;
 typedef struct Cpu Cpu;
 
-#define CPU_POINTS_MAX 1024
+#define CPU_POINTS_MAX      1024
+#define CPU_POINT_WRITE_MAX (UINT64_C(1) << 20) /* bytes of a watchpoint for writes */
 
 /* The values are those of the Z packets of the gdb remote protocol. */
 typedef enum CpuPointKind {
@@ -46,6 +53,7 @@ typedef struct CpuPoint {
 typedef struct CpuPoints {
     unsigned n;
     CpuPoint point[CPU_POINTS_MAX];
+    GArray *ram; /* private to cpu_debug.c: RAM in which writes by devices are watched */
 } CpuPoints;
 
 typedef enum CpuStop {
@@ -110,7 +118,8 @@ typedef struct CpuDebugOps {
 
 /**
  * cpu_point_add() - Add a point for all CPUs.
- * @p: copied; len must be at least 1 and must not wrap around the end of the address space
+ * @p: copied; len must be at least 1, must not wrap around the end of the address space, and must
+ *     not exceed CPU_POINT_WRITE_MAX if the point watches writes
  *
  * Adding an existing point has no effect. cpu_point_remove() undoes it.
  *
@@ -137,5 +146,9 @@ const CpuPoint *cpu_point_watch(const CpuPoints *points, uint64_t addr, uint64_t
  * CPU without the machine lock. @point may be NULL if @why is not CPU_STOP_POINT.
  */
 void cpu_debug_stop(Cpu *cpu, CpuStop why, const CpuPoint *point, uint64_t addr);
+
+/* Stop the machine because a device wrote to a watched address. The CPU that carries out the access
+ * of the calling thread stops as by cpu_debug_stop(); otherwise the main loop stops the machine. */
+void cpus_debug_device_stop(Machine *m, const CpuPoint *point, uint64_t addr);
 
 #endif

@@ -53,6 +53,32 @@ static void test_dirty(void)
     ram_block_free(b);
 }
 
+static void ram_count_written(void *opaque, RamBlock *block, uint64_t offset, uint64_t len)
+{
+    g_assert_cmpuint(len, ==, 2);
+    *(uint64_t *)opaque += offset;
+}
+
+static void test_device_written(void)
+{
+    RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, &(RamSource){ 0 }, NULL);
+    unsigned long map[4];
+    uint64_t sum = 0;
+
+    ram_dirty_track(b, true);
+    ram_dirty_fetch(b, 0, PAGES, map);
+    ram_device_written(b, 0x3000, 2); /* not watched */
+    b->device_written = ram_count_written;
+    b->device_opaque = &sum;
+    ram_written_any(b, 0x5000, 2); /* not a device */
+    ram_device_written(b, 0x7000, 0);
+    ram_device_written(b, 0x4fff, 2);
+    g_assert_cmpuint(sum, ==, 0x4fff);
+    g_assert_cmpuint(ram_dirty_fetch(b, 0, PAGES, map), ==, 3);
+    g_assert_cmpuint(map[0], ==, 1ul << 3 | 1ul << 4 | 1ul << 5);
+    ram_block_free(b);
+}
+
 /* Any range of any pattern, compared with a plain list. Other bits of the states do not change. */
 static void test_dirty_ranges(void)
 {
@@ -174,6 +200,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/ram/make", test_make);
     g_test_add_func("/memory/ram/too-much", test_too_much);
     g_test_add_func("/memory/ram/dirty", test_dirty);
+    g_test_add_func("/memory/ram/device-written", test_device_written);
     g_test_add_func("/memory/ram/dirty-ranges", test_dirty_ranges);
     g_test_add_func("/memory/ram/direct-write", test_direct_write);
     g_test_add_func("/memory/ram/code", test_code);
