@@ -132,7 +132,7 @@ static void jit_start(Jit *j, RiscvCpu *cpu, Block *b)
     j->b = b;
     j->n_tails = 0;
     j->alone = false;
-    j->rax_host = 0;
+    jit_forget_hosts(j);
     j->a = (Asm){ c->write + c->used, c->write + end, c->exec - c->write, false };
 }
 
@@ -306,6 +306,16 @@ static void jit_emit_alone(Jit *j, unsigned n)
     }
 }
 
+/* Return whether the code of an operation does not change rax and rdx, or records it: accesses, and
+ * the usual steps of pointers. */
+static bool jit_keeps_hosts(const Op *op)
+{
+    bool to_host = jit_host_reg(op->rd) >= 0;
+
+    return jit_is_access(op->id) || (op->id == OP_ADDI && (to_host || op->rd == op->rs1)) ||
+           (op->id == OP_MV && jit_host_reg(op->rs1) >= 0);
+}
+
 static bool jit_block(Jit *j)
 {
     unsigned n;
@@ -314,7 +324,9 @@ static bool jit_block(Jit *j)
     for (n = 1; n < j->b->n_ops; n++) {
         j->op = &j->b->ops[n];
         j->at[n] = x86_here(&j->a);
-        j->rax_host = jit_is_access(j->op->id) ? j->rax_host : 0;
+        if (!jit_keeps_hosts(j->op)) {
+            jit_forget_hosts(j);
+        }
         if (!jit_one(j)) {
             break;
         }

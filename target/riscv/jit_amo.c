@@ -24,7 +24,7 @@ static void jit_amo_locked(Jit *j, unsigned opcode, bool wide, unsigned reg, uns
  * is misaligned or misses; jit_amo_done() completes it. */
 static JitTail *jit_amo_address(Jit *j, const Op *op, TlbKind kind, unsigned size)
 {
-    j->rax_host = 0;
+    jit_forget_hosts(j);
     jit_load_x(j, RAX, op->rs1);
     x86_u8(&j->a, 0xa8); /* test al, size - 1 */
     x86_u8(&j->a, size - 1);
@@ -173,7 +173,7 @@ static bool jit_cbo_zero(Jit *j, const Op *op)
 {
     Asm *a = &j->a;
 
-    j->rax_host = 0;
+    jit_forget_hosts(j);
     jit_envcfg(j);
     x86_rr(a, 0xf6, false, 0, RCX); /* test cl, CBZE */
     x86_u8(a, ENVCFG_CBZE);

@@ -28,16 +28,17 @@ typedef struct JitTail {
 
 /* Accesses that share one lookup in the TLB: see jit_group.c. */
 typedef struct JitGroup {
-    int32_t low, high; /* range of the bytes, relative to the base register */
+    int32_t low, high; /* range of the bytes, relative to the root of their addresses */
     uint16_t n, leader, last;
 } JitGroup;
 
 typedef struct JitGroups {
     JitGroup group[JIT_GROUPS + 1]; /* 0: none */
     unsigned n_groups;
-    uint8_t of[BLOCK_MAX_OPS + 8]; /* number of the group of an operation */
-    bool open[BLOCK_MAX_OPS + 8];  /* a group has its leader before the operation, and the last
-                                    * member there or after it */
+    uint8_t of[BLOCK_MAX_OPS + 8];     /* number of the group of an operation */
+    int32_t offset[BLOCK_MAX_OPS + 8]; /* of its address from the root */
+    bool open[BLOCK_MAX_OPS + 8];      /* a group has its leader before the operation, and the last
+                                        * member there or after it */
 } JitGroups;
 
 typedef struct Jit {
@@ -49,9 +50,11 @@ typedef struct Jit {
     unsigned n_tails;
     JitTail tails[2 * BLOCK_MAX_OPS];
     JitGroups groups;
-    bool alone;        /* translate without groups */
-    unsigned rax_host; /* number of the group whose host address is in rax; 0: none */
-    int32_t disp;      /* of an access relative to rax */
+    bool alone;       /* translate without groups */
+    unsigned host[2]; /* numbers of the groups of loads and stores whose host addresses are in rax
+                       * and rdx; 0: none */
+    unsigned base;    /* host register: the host address of an access is this plus disp */
+    int32_t disp;
     const uint8_t *at[BLOCK_MAX_OPS + 8], *alone_at[BLOCK_MAX_OPS + 8]; /* code of operations */
 } Jit;
 
@@ -175,6 +178,11 @@ static inline const JitGroup *jit_group(const Jit *j)
     unsigned number = j->groups.of[jit_op_index(j)];
 
     return number && !j->alone ? &j->groups.group[number] : NULL;
+}
+
+static inline void jit_forget_hosts(Jit *j)
+{
+    j->host[TLB_READ] = j->host[TLB_WRITE] = 0;
 }
 
 void jit_find_groups(JitGroups *g, const Block *b);

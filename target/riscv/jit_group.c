@@ -2,12 +2,13 @@
 /*
  * Accesses of a block that share one lookup in the TLB.
  *
- * Loads, or stores, through one base register that does not change between them form a group if
- * their bytes are within JIT_GROUP_SPAN. The first one, the leader, looks up the range of all and
- * stores its host address, which the others use. The range is in one page, so that a hit is valid
- * for each of them. The address remains valid until a function is called that may change the TLB
- * or the memory map; translated code of other accesses, without groups, follows such a call and a
- * leader whose lookup missed (jit.c).
+ * Loads, or stores, whose addresses differ by constants form a group if their bytes are within
+ * JIT_GROUP_SPAN. The addresses are known to differ by constants if their base registers are the
+ * same, or were computed from the same register by addi and mv. The first access, the leader, looks
+ * up the range of all and stores its host address, which the others use. The range is in one page,
+ * so that a hit is valid for each of them. The address remains valid until a function is called
+ * that may change the TLB or the memory map; translated code of other accesses, without groups,
+ * follows such a call and a leader whose lookup missed (jit.c).
  */
 #include "target/riscv/jit_emit_internal.h"
 
@@ -24,9 +25,21 @@ static const struct {
     [OP_SD] = { 8, TLB_WRITE }, [OP_FSW] = { 4, TLB_WRITE }, [OP_FSD] = { 8, TLB_WRITE },
 };
 
+#define JIT_GROUP_OFFSET (1 << 24) /* limit of sums of immediates */
+#define JIT_ROOTS        (32 + BLOCK_MAX_OPS)
+
+/* The value of an x register: that of a root, which is a value that is not known, plus a constant.
+ */
+typedef struct JitValue {
+    uint16_t root;
+    int32_t offset;
+} JitValue;
+
 typedef struct JitGrouping {
     JitGroups *g;
-    uint8_t current[2][32]; /* number of the group of a base register, for loads and stores; 0 */
+    JitValue x[32];
+    unsigned n_roots;
+    uint8_t current[2][JIT_ROOTS]; /* number of the group of a root, for loads and stores; 0 */
 } JitGrouping;
 
 static bool jit_group_join(JitGroup *group, int32_t low, int32_t high)
@@ -43,22 +56,39 @@ static bool jit_group_join(JitGroup *group, int32_t low, int32_t high)
 
 static void jit_group_access(JitGrouping *s, unsigned index, const Op *op)
 {
-    unsigned size = jit_accesses[op->id].size;
-    uint8_t *number = &s->current[jit_accesses[op->id].kind][op->rs1];
+    const JitValue *base = &s->x[op->rs1];
+    uint8_t *number = &s->current[jit_accesses[op->id].kind][base->root];
     JitGroup *group = &s->g->group[*number];
+    int32_t low = base->offset + op->imm, high = low + jit_accesses[op->id].size;
 
-    if (!jit_group_join(group, op->imm, op->imm + (int32_t)size)) {
+    if (!jit_group_join(group, low, high)) {
         if (s->g->n_groups == JIT_GROUPS) {
             *number = 0;
             return;
         }
         *number = ++s->g->n_groups;
         group = &s->g->group[*number];
-        *group = (JitGroup){ .low = op->imm, .high = op->imm + (int32_t)size, .leader = index };
+        *group = (JitGroup){ .low = low, .high = high, .leader = index };
     }
     group->n++;
     group->last = index;
     s->g->of[index] = *number;
+    s->g->offset[index] = low;
+}
+
+/* Record the value that an operation writes to x register rd. */
+static void jit_group_write(JitGrouping *s, const Op *op)
+{
+    JitValue *value = &s->x[op->rd];
+
+    if ((op->id == OP_ADDI || op->id == OP_MV) && op->rs1 != 0) {
+        int32_t offset = s->x[op->rs1].offset + (op->id == OP_ADDI ? op->imm : 0);
+        if (ABS(offset) < JIT_GROUP_OFFSET) {
+            *value = (JitValue){ s->x[op->rs1].root, offset };
+            return;
+        }
+    }
+    *value = (JitValue){ s->n_roots++, 0 };
 }
 
 /* Return true if an operation writes its rd as an x register. */
@@ -95,9 +125,12 @@ static void jit_group_close(JitGroups *g, unsigned n)
 
 void jit_find_groups(JitGroups *g, const Block *b)
 {
-    JitGrouping s = { .g = g };
+    JitGrouping s = { .g = g, .n_roots = 32 };
 
     memset(g, 0, sizeof(*g));
+    for (unsigned i = 0; i < 32; i++) {
+        s.x[i].root = i;
+    }
     for (unsigned i = 1; i < b->n_ops; i++) {
         const Op *op = &b->ops[i];
         if (jit_accesses[op->id].size && op->rs1 != 0) {
@@ -106,7 +139,7 @@ void jit_find_groups(JitGroups *g, const Block *b)
             memset(s.current, 0, sizeof(s.current));
         }
         if (jit_writes_x(op->id) && op->rd < 32) {
-            s.current[TLB_READ][op->rd] = s.current[TLB_WRITE][op->rd] = 0;
+            jit_group_write(&s, op);
         }
     }
     jit_group_close(g, b->n_ops);

@@ -53,26 +53,30 @@ static int32_t jit_group_disp(unsigned number)
     return JIT_FIELD(group_host) + (int32_t)number * 8;
 }
 
-/* Emit the host address of a member of a group in rax. */
+/* Emit the host address of a member of a group in rax, or in rdx for a store. */
 static uint8_t *jit_group_address(Jit *j, const Op *op, const JitGroup *g, TlbKind kind)
 {
     unsigned number = g - j->groups.group;
+    int32_t offset = j->groups.offset[jit_op_index(j)];
     uint8_t *miss = NULL;
 
+    j->base = kind == TLB_WRITE ? RDX : RAX;
+    j->disp = offset - g->low;
     if (g->leader == jit_op_index(j)) {
-        jit_sum(j, op->rs1, g->low);
+        jit_sum(j, op->rs1, op->imm + g->low - offset);
         miss = jit_emit_tlb(j, kind, g->high - g->low);
         jit_field(j, X_STORE, true, RAX, jit_group_disp(number));
-    } else if (j->rax_host != number) {
-        jit_field(j, X_MOV, true, RAX, jit_group_disp(number));
+        x86_mov(&j->a, j->base, RAX);
+        jit_forget_hosts(j);
+    } else if (j->host[kind] != number) {
+        jit_field(j, X_MOV, true, j->base, jit_group_disp(number));
     }
-    j->rax_host = number;
-    j->disp = op->imm - g->low;
+    j->host[kind] = number;
     return miss;
 }
 
 /* Emit the translation of the address of a load or store: the host address is j->disp bytes after
- * rax. Return the jump of a miss; NULL: the access cannot miss. */
+ * j->base. Return the jump of a miss; NULL: the access cannot miss. */
 static uint8_t *jit_address(Jit *j, const Op *op, TlbKind kind, unsigned size)
 {
     const JitGroup *g = jit_group(j);
@@ -80,7 +84,8 @@ static uint8_t *jit_address(Jit *j, const Op *op, TlbKind kind, unsigned size)
     if (g) {
         return jit_group_address(j, op, g, kind);
     }
-    j->rax_host = 0;
+    jit_forget_hosts(j);
+    j->base = RAX;
     j->disp = 0;
     if (op->id == OP_LD_PC || op->id == OP_LW_PC) {
         x86_const(&j->a, RAX, j->b->va + (uint64_t)(int64_t)op->imm);
@@ -105,7 +110,7 @@ static bool jit_load(Jit *j, const Op *op, unsigned opcode, bool wide, unsigned 
     int host = jit_host_reg(op->rd);
     unsigned to = host >= 0 ? (unsigned)host : RCX;
 
-    x86_rm(&j->a, opcode, wide, to, RAX, j->disp);
+    x86_rm(&j->a, opcode, wide, to, j->base, j->disp);
     jit_store_x(j, op->rd, to);
     jit_complete(j, miss);
     return true;
@@ -128,7 +133,7 @@ static bool jit_store(Jit *j, const Op *op, unsigned opcode, bool wide, unsigned
 {
     uint8_t *miss = jit_address(j, op, TLB_WRITE, size);
 
-    x86_rm(&j->a, opcode, wide, jit_source(j, op->rs2, RCX), RAX, j->disp);
+    x86_rm(&j->a, opcode, wide, jit_source(j, op->rs2, RCX), j->base, j->disp);
     jit_complete(j, miss);
     return true;
 }
@@ -164,7 +169,7 @@ static bool jit_fld(Jit *j, const Op *op)
 {
     uint8_t *miss = jit_address(j, op, TLB_READ, 8);
 
-    x86_rm(&j->a, X_MOV, true, RCX, RAX, j->disp);
+    x86_rm(&j->a, X_MOV, true, RCX, j->base, j->disp);
     jit_field(j, X_STORE, true, RCX, jit_f_disp(op->rd));
     jit_complete(j, miss);
     return true;
@@ -174,10 +179,11 @@ static bool jit_flw(Jit *j, const Op *op)
 {
     uint8_t *miss = jit_address(j, op, TLB_READ, 4);
 
-    x86_rm(&j->a, X_MOV, false, RCX, RAX, j->disp);
+    x86_rm(&j->a, X_MOV, false, RCX, j->base, j->disp);
     x86_rr(&j->a, 0xc7, true, 0, RDX); /* mov rdx, -1: the upper half of a boxed single */
     x86_u32(&j->a, UINT32_MAX);
     x86_shift(&j->a, G_SHL, true, RDX, 32);
+    j->host[TLB_WRITE] = 0;
     x86_rr(&j->a, X_OR, true, RCX, RDX);
     jit_field(j, X_STORE, true, RCX, jit_f_disp(op->rd));
     jit_complete(j, miss);
@@ -189,7 +195,7 @@ static bool jit_store_f(Jit *j, const Op *op, bool wide)
     uint8_t *miss = jit_address(j, op, TLB_WRITE, wide ? 8 : 4);
 
     jit_field(j, X_MOV, wide, RCX, jit_f_disp(op->rs2));
-    x86_rm(&j->a, X_STORE, wide, RCX, RAX, j->disp);
+    x86_rm(&j->a, X_STORE, wide, RCX, j->base, j->disp);
     jit_complete(j, miss);
     return true;
 }

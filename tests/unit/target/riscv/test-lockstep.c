@@ -43,6 +43,7 @@ typedef struct Pair {
     uint64_t page;  /* physical address of the code page */
     unsigned start; /* offset of the block in it */
     unsigned at;    /* offset of the next instruction */
+    bool copies;    /* most instructions are those of a loop that copies */
     uint8_t data[DATA_PAGES * RAM_PAGE_SIZE];
     unsigned runs; /* atomic: number of runs of a hart */
     bool stopped;  /* atomic: the watchdog ended a run */
@@ -127,21 +128,40 @@ static uint32_t lock_plain_word(Pair *p)
     }
 }
 
-/* A load, store or atomic with a pointer. */
-static uint32_t lock_memory_word(Pair *p)
+/* A load or a store. */
+static uint32_t lock_access_word(Pair *p, unsigned base, unsigned other)
 {
     static const char *const loads[] = { "lb",  "lh",  "lw",  "ld",  "lbu",
                                          "lhu", "lwu", "flw", "fld", "flh" };
     static const char *const stores[] = { "sb", "sh", "sw", "sd", "fsw", "fsd", "fsh" };
-    /* Often one of two base registers, so that accesses share a lookup in the TLB. */
-    unsigned base = lock_below(p, 2) ? 8 + lock_below(p, 2) * 6 : 2 + lock_below(p, 14);
-    unsigned other = lock_below(p, LOOP_REG);
     int32_t offset = (int32_t)lock_below(p, 64) - 32;
 
     if (lock_below(p, 2)) {
         return i_type(loads[lock_below(p, G_N_ELEMENTS(loads))], other, base, offset & 0xfff);
     }
     return s_type(stores[lock_below(p, G_N_ELEMENTS(stores))], other, base, offset);
+}
+
+/* A load or store with a pointer: often one of two, so that accesses share a lookup in the TLB. */
+static uint32_t lock_memory_word(Pair *p)
+{
+    unsigned base = lock_below(p, 2) ? 8 + lock_below(p, 2) * 6 : 2 + lock_below(p, 14);
+
+    return lock_access_word(p, base, lock_below(p, LOOP_REG));
+}
+
+/* An instruction of a loop that copies: an access, or a step of a pointer. Two of the pointers are
+ * in host registers. */
+static uint32_t lock_copy_word(Pair *p)
+{
+    static const uint8_t pointers[] = { 5, 7, 8, 14 };
+    unsigned base = pointers[lock_below(p, G_N_ELEMENTS(pointers))];
+
+    if (lock_below(p, 4)) {
+        return lock_access_word(p, base, 16 + lock_below(p, LOOP_REG - 16));
+    }
+    int32_t step = lock_below(p, 3) ? (int32_t)lock_below(p, 32) - 16 : 0; /* 0: mv */
+    return i_type("addi", pointers[lock_below(p, G_N_ELEMENTS(pointers))], base, step & 0xfff);
 }
 
 static uint32_t lock_csr_word(Pair *p)
@@ -181,6 +201,10 @@ static uint32_t lock_exit_word(Pair *p)
 
 static void lock_any(Pair *p)
 {
+    if (p->copies && lock_below(p, 8)) {
+        lock_emit(p, lock_copy_word(p));
+        return;
+    }
     switch (lock_below(p, 16)) {
     case 0:
     case 1:
@@ -210,6 +234,7 @@ static void lock_block(Pair *p)
         fill[i] = 0x02;
         fill[i + 1] = 0x90;
     }
+    p->copies = lock_below(p, 4) == 0;
     p->page = CODE_AREA + lock_below(p, CODE_PAGES) * RAM_PAGE_SIZE;
     lock_write(p, p->page, fill, sizeof(fill));
     p->start = lock_below(p, 16) ? lock_below(p, 0x700) * 2 : 0xff0 + lock_below(p, 8) * 2;
@@ -440,9 +465,22 @@ static bool lock_run_both(Pair *p)
     return !__atomic_load_n(&p->stopped, __ATOMIC_SEQ_CST);
 }
 
+/* Make all memory equal. The harts were stopped at different places. */
+static void lock_equalize(Pair *p)
+{
+    for (uint64_t pa = RAM_BASE; pa < RAM_BASE + RAM_BYTES; pa += RAM_PAGE_SIZE) {
+        const void *page = ram_at(p->h[0], pa);
+        if (memcmp(page, ram_at(p->h[1], pa), RAM_PAGE_SIZE) != 0) {
+            memcpy(ram_at(p->h[1], pa), page, RAM_PAGE_SIZE);
+            ram_written_any(p->h[1]->ram, pa - RAM_BASE, RAM_PAGE_SIZE);
+        }
+    }
+}
+
 /* The block may have written to any CSR, and to the code that ends a run. */
 static void lock_restore(Pair *p)
 {
+    lock_equalize(p);
     for (unsigned i = 0; i < 2; i++) {
         hart_stop_code(p->h[i]);
         hart_reset(p->h[i]);
