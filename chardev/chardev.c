@@ -20,8 +20,8 @@
 #define FLUSH_MS   200 /* for all back ends together, when the process ends */
 
 static const ChardevKind *const kinds[] = {
-    &chardev_null, &chardev_file,   &chardev_stdio,   &chardev_pipe,
-    &chardev_pty,  &chardev_socket, &chardev_ringbuf, &chardev_vc,
+    &chardev_null,   &chardev_file, &chardev_stdio,   &chardev_pipe, &chardev_pty,
+    &chardev_socket, &chardev_udp,  &chardev_ringbuf, &chardev_vc,
 };
 
 /* --- watches --- */
@@ -91,62 +91,6 @@ void chardev_hang_up(Chardev *c)
     g_mutex_unlock(&c->out_lock);
 }
 
-static void chardev_keep_passed(Chardev *c, const int *fds, size_t n)
-{
-    g_mutex_lock(&c->out_lock);
-    for (size_t i = 0; i < n; i++) {
-        if (c->n_passed < CHARDEV_PASSED) {
-            c->passed[c->n_passed++] = fds[i];
-        } else {
-            close(fds[i]);
-        }
-    }
-    g_mutex_unlock(&c->out_lock);
-}
-
-int chardev_take_passed_fd(Chardev *c)
-{
-    int fd = -1;
-
-    g_mutex_lock(&c->out_lock);
-    if (c->n_passed) {
-        fd = c->passed[0];
-        memmove(c->passed, c->passed + 1, --c->n_passed * sizeof(int));
-    }
-    g_mutex_unlock(&c->out_lock);
-    return fd;
-}
-
-/* As read(), and keep the descriptors that a unix socket passes with the bytes. */
-static ssize_t chardev_read_input(Chardev *c, int fd, uint8_t *buf, size_t len)
-{
-    union {
-        struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(CHARDEV_PASSED * sizeof(int))];
-    } control;
-    struct iovec iov = { buf, len };
-    struct msghdr msg = { .msg_iov = &iov,
-                          .msg_iovlen = 1,
-                          .msg_control = control.bytes,
-                          .msg_controllen = sizeof(control.bytes) };
-    ssize_t n;
-
-    if (!c->is_socket) {
-        return read(fd, buf, len);
-    }
-    n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-    for (struct cmsghdr *h = n >= 0 ? CMSG_FIRSTHDR(&msg) : NULL; h; h = CMSG_NXTHDR(&msg, h)) {
-        if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
-            int fds[CHARDEV_PASSED];
-            size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-            memcpy(fds, CMSG_DATA(h), count * sizeof(int));
-            chardev_keep_passed(c, fds, count);
-        }
-    }
-    return n;
-}
-
 static void chardev_watch_input(Chardev *c);
 
 static gboolean chardev_on_readable(gint fd, GIOCondition cond, gpointer opaque)
@@ -163,7 +107,11 @@ static gboolean chardev_on_readable(gint fd, GIOCondition cond, gpointer opaque)
     }
     n = chardev_read_input(c, fd, buf, MIN(room, sizeof(buf)));
     if (n > 0) {
-        c->front.read(c->front.opaque, buf, (size_t)n);
+        size_t len = c->kind->filter ? c->kind->filter(c, buf, (size_t)n) : (size_t)n;
+
+        if (len > 0) {
+            c->front.read(c->front.opaque, buf, len);
+        }
         return G_SOURCE_CONTINUE;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -195,7 +143,9 @@ static void chardev_watch_input(Chardev *c)
 {
     bool up = c->fd_in >= 0 && c->open;
 
-    if (up && chardev_front_room(c) > 0) {
+    if (c->kind->accept_input) {
+        c->kind->accept_input(c);
+    } else if (up && chardev_front_room(c) > 0) {
         chardev_unwatch(&c->end_watch);
         if (!c->in_watch) {
             c->in_watch =
@@ -210,11 +160,7 @@ static void chardev_watch_input(Chardev *c)
 
 void chardev_accept_input(Chardev *c)
 {
-    if (c->kind->accept_input) {
-        c->kind->accept_input(c);
-    } else {
-        chardev_watch_input(c);
-    }
+    chardev_watch_input(c);
 }
 
 /* --- output --- */
@@ -342,26 +288,27 @@ void chardev_log(Chardev *c, const void *buf, size_t len)
     }
 }
 
-size_t chardev_write(Chardev *c, const void *buf, size_t len)
+size_t chardev_put(Chardev *c, const uint8_t *buf, size_t len)
 {
-    const uint8_t *p = buf;
     size_t done = 0;
 
-    if (c->kind->write) {
-        done = c->kind->write(c, buf, len);
-        chardev_write_log(c, buf, done);
-        return done;
-    }
     g_mutex_lock(&c->out_lock);
     if (c->fd_out < 0) {
         done = len; /* no peer: the bytes are lost */
     } else if (c->out->len == 0) {
-        done = chardev_put_now_locked(c, p, len);
+        done = chardev_put_now_locked(c, buf, len);
     }
     if (done < len) {
-        done += chardev_keep_locked(c, p + done, len - done);
+        done += chardev_keep_locked(c, buf + done, len - done);
     }
     g_mutex_unlock(&c->out_lock);
+    return done;
+}
+
+size_t chardev_write(Chardev *c, const void *buf, size_t len)
+{
+    size_t done = c->kind->write ? c->kind->write(c, buf, len) : chardev_put(c, buf, len);
+
     chardev_write_log(c, buf, done);
     return done;
 }

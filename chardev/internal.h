@@ -21,7 +21,9 @@ typedef struct ChardevKind {
     /* The following may be NULL: the descriptor engine then does the work. */
     size_t (*write)(Chardev *c, const uint8_t *buf, size_t len);
     size_t (*write_now)(Chardev *c, const uint8_t *buf, size_t len); /* NULL: as write */
-    void (*log)(Chardev *c, const uint8_t *buf, size_t len);         /* of a mux's base */
+    /* change input that was read; return its new length */
+    size_t (*filter)(Chardev *c, uint8_t *buf, size_t len);
+    void (*log)(Chardev *c, const uint8_t *buf, size_t len); /* of a mux's base */
     void (*flush)(Chardev *c, int timeout_ms);
     bool (*attach)(Chardev *c, const ChardevFront *front, GError **err);
     void (*detach)(Chardev *c, const ChardevFront *front);
@@ -56,7 +58,7 @@ struct Chardev {
 };
 
 extern const ChardevKind chardev_null, chardev_file, chardev_stdio, chardev_pipe, chardev_pty,
-    chardev_socket, chardev_ringbuf, chardev_mux, chardev_vc;
+    chardev_socket, chardev_udp, chardev_ringbuf, chardev_mux, chardev_vc;
 
 /* Parse the long or a short form. The result is a JSON object with the key "backend", which the
  * caller puts; NULL with *err. */
@@ -76,6 +78,13 @@ void chardev_emit(Chardev *c, ChardevEvent event);
 GSource *chardev_watch(Chardev *c, int fd, GIOCondition cond, GUnixFDSourceFunc fn);
 void chardev_unwatch(GSource **source);
 size_t chardev_front_room(Chardev *c);
+/* Write to the descriptor, and buffer what it does not accept. Any thread. Return the number of
+ * bytes accepted; without a descriptor all bytes, which are lost. */
+size_t chardev_put(Chardev *c, const uint8_t *buf, size_t len);
+/* As read(), and keep the descriptors that a unix socket passes with the bytes. */
+ssize_t chardev_read_input(Chardev *c, int fd, uint8_t *buf, size_t len);
+/* Parse the number or service name of a port; an empty text is accepted. */
+bool chardev_port_check(const Chardev *c, const char *port, GError **err);
 
 /* Open a file for output, or a set of descriptors ("/dev/fdset/N"), whose file is not truncated.
  * Return the descriptor, owned by the caller and non-blocking unless it is a regular file; -1 with

@@ -63,13 +63,16 @@ static bool chardev_options_parse_rest(struct json_object *o, const char *text, 
 }
 
 /* "HOST:PORT", "[::1]:PORT", ":PORT" */
-static bool chardev_options_put_host_port(struct json_object *o, const char *where, GError **err)
+static bool chardev_options_put_address(struct json_object *o, const char *where,
+                                        const char *host_key, const char *port_key, GError **err)
 {
     const char *colon = strrchr(where, ':');
     g_autofree char *host = NULL;
 
     if (!colon || !colon[1]) {
-        return error_set(err, ERROR_USER, "'%s' is not an address; the form is tcp:HOST:PORT",
+        return error_set(err, ERROR_USER,
+                         "'%s' is not an address; the forms are tcp:HOST:PORT, telnet:HOST:PORT "
+                         "and udp:HOST:PORT@LOCALHOST:LOCALPORT",
                          where);
     }
     host = g_strndup(where, (size_t)(colon - where));
@@ -77,9 +80,20 @@ static bool chardev_options_put_host_port(struct json_object *o, const char *whe
         memmove(host, host + 1, strlen(host));
         host[strlen(host) - 1] = '\0';
     }
-    chardev_options_put(o, "host", host);
-    chardev_options_put(o, "port", colon + 1);
+    chardev_options_put(o, host_key, host);
+    chardev_options_put(o, port_key, colon + 1);
     return true;
+}
+
+/* "[HOST]:PORT[@[LOCALHOST]:LOCALPORT]" */
+static bool chardev_options_put_udp(struct json_object *o, const char *where, GError **err)
+{
+    const char *at = strchr(where, '@');
+    g_autofree char *remote = at ? g_strndup(where, (size_t)(at - where)) : g_strdup(where);
+
+    chardev_options_put(o, "backend", "udp");
+    return chardev_options_put_address(o, remote, "host", "port", err) &&
+           (!at || chardev_options_put_address(o, at + 1, "localaddr", "localport", err));
 }
 
 static bool chardev_options_parse_short(struct json_object *o, const char *first, GError **err)
@@ -89,9 +103,14 @@ static bool chardev_options_parse_short(struct json_object *o, const char *first
     if (g_str_has_prefix(first, "unix:")) {
         chardev_options_put(o, "backend", "socket");
         chardev_options_put(o, "path", where);
-    } else if (g_str_has_prefix(first, "tcp:")) {
+    } else if (g_str_has_prefix(first, "tcp:") || g_str_has_prefix(first, "telnet:")) {
         chardev_options_put(o, "backend", "socket");
-        return chardev_options_put_host_port(o, where, err);
+        if (first[1] == 'e') {
+            chardev_options_put(o, "telnet", "on");
+        }
+        return chardev_options_put_address(o, where, "host", "port", err);
+    } else if (g_str_has_prefix(first, "udp:")) {
+        return chardev_options_put_udp(o, where, err);
     } else if (g_str_has_prefix(first, "file:")) {
         chardev_options_put(o, "backend", "file");
         chardev_options_put(o, "path", where);
@@ -100,16 +119,16 @@ static bool chardev_options_parse_short(struct json_object *o, const char *first
         chardev_options_put(o, "path", where);
     } else if (g_str_has_prefix(first, "vc:")) {
         chardev_options_put(o, "backend", "vc");
-    } else if (g_str_has_prefix(first, "telnet:") || g_str_has_prefix(first, "websocket:") ||
-               g_str_has_prefix(first, "udp:")) {
+    } else if (g_str_has_prefix(first, "websocket:")) {
         return error_set(
             err, ERROR_USER,
-            "'%s': this version does not have %.*s character devices; use tcp:HOST:PORT", first,
-            (int)(where - first - 1), first);
+            "'%s': this version does not have websocket character devices; use tcp:HOST:PORT",
+            first);
     } else {
         return error_set(err, ERROR_USER,
                          "unknown character device '%s'; use null, stdio, pty, file:PATH, "
-                         "pipe:PATH, unix:PATH or tcp:HOST:PORT",
+                         "pipe:PATH, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT or "
+                         "udp:HOST:PORT@LOCALHOST:LOCALPORT",
                          first);
     }
     return true;
@@ -164,6 +183,16 @@ bool chardev_opt_bool(struct json_object *o, const char *key, bool def, bool *va
                          text);
     }
     return true;
+}
+
+bool chardev_port_check(const Chardev *c, const char *port, GError **err)
+{
+    guint64 number;
+
+    return !port || !*port || port[strspn(port, "0123456789")] ||
+           g_ascii_string_to_unsigned(port, 10, 0, UINT16_MAX, &number, NULL) ||
+           error_set(err, ERROR_USER, "character device '%s': port %s: accepted is 0 to 65535",
+                     c->id, port);
 }
 
 bool chardev_opt_check(const ChardevKind *kind, struct json_object *o, GError **err)

@@ -3,6 +3,7 @@
  * Sockets: unix and TCP, client or server, one peer at a time.
  */
 #include "internal.h"
+#include "telnet_internal.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -31,11 +32,14 @@ typedef struct Socket {
     bool bound;        /* the socket's file was created here */
     char *host, *port; /* of a TCP client */
     bool nodelay;
+    Telnet telnet;         /* with telnet=on */
     unsigned reconnect_ms; /* of a client, 0: never */
     Listener *listener;    /* while a server has no peer */
     Connector *connector;  /* while a client connects */
     GSource *timer;        /* until the next attempt */
 } Socket;
+
+static const ChardevKind chardev_socket_telnet;
 
 static void socket_watch_listener(Socket *s);
 static void socket_connect_later(Socket *s);
@@ -49,6 +53,12 @@ static void socket_take_peer(Socket *s, int fd)
     }
     listener_free(s->listener);
     s->listener = NULL;
+    if (s->c.kind == &chardev_socket_telnet) {
+        memset(&s->telnet, 0, sizeof(s->telnet));
+        if (s->listen_fd >= 0) {
+            telnet_greet(fd);
+        }
+    }
     chardev_set_fds(&s->c, fd, fd);
 }
 
@@ -238,29 +248,19 @@ static bool socket_listen_tcp(Socket *s, GError **err)
     return s->listen_fd >= 0;
 }
 
-/* Return true if a port is a number up to 65535, or has letters: a name of a service. */
-static bool socket_port_check(const Socket *s, const char *port, GError **err)
-{
-    guint64 number;
-
-    return !*port || port[strspn(port, "0123456789")] ||
-           g_ascii_string_to_unsigned(port, 10, 0, UINT16_MAX, &number, NULL) ||
-           error_set(err, ERROR_USER, "character device '%s': port %s: accepted is 0 to 65535",
-                     s->c.id, port);
-}
-
 static bool socket_open_tcp(Socket *s, struct json_object *o, bool server, GError **err)
 {
     const char *host = chardev_opt(o, "host");
 
-    if (!socket_port_check(s, chardev_opt(o, "port"), err)) {
+    if (!chardev_port_check(&s->c, chardev_opt(o, "port"), err)) {
         return false;
     }
 
     s->host = host && *host ? g_strdup(host) : NULL;
     s->port = g_strdup(chardev_opt(o, "port"));
     s->c.about =
-        g_strdup_printf("tcp:%s:%s%s", s->host ? s->host : "", s->port, server ? ",server=on" : "");
+        g_strdup_printf("%s:%s:%s%s", s->c.kind == &chardev_socket_telnet ? "telnet" : "tcp",
+                        s->host ? s->host : "", s->port, server ? ",server=on" : "");
     return !server || s->c.machine->dry_run || socket_listen_tcp(s, err);
 }
 
@@ -417,13 +417,14 @@ static bool socket_open_inherited(Socket *s, struct json_object *o, bool server,
 static bool socket_open(Chardev *c, struct json_object *o, GError **err)
 {
     Socket *s = (Socket *)c;
-    bool server, wait, late = host_in_main_loop();
+    bool server, wait, telnet, late = host_in_main_loop();
 
     s->listen_fd = -1;
     c->is_socket = true;
     if (!chardev_opt_bool(o, "server", false, &server, err) ||
         !chardev_opt_bool(o, "wait", !late, &wait, err) ||
         !chardev_opt_bool(o, "nodelay", false, &s->nodelay, err) ||
+        !chardev_opt_bool(o, "telnet", false, &telnet, err) ||
         !socket_check_role(s, o, server, err) || !socket_read_reconnect(s, o, err)) {
         return false;
     }
@@ -433,6 +434,9 @@ static bool socket_open(Chardev *c, struct json_object *o, GError **err)
             "character device '%s': wait=on would block the machine; it is accepted only "
             "when the emulator starts",
             c->id);
+    }
+    if (telnet) {
+        c->kind = &chardev_socket_telnet;
     }
     if (chardev_opt(o, "fd")) {
         return socket_open_inherited(s, o, server, wait, err);
@@ -461,17 +465,30 @@ static void socket_close(Chardev *c)
     g_free(s->port);
 }
 
-static const char *const socket_keys[] = { "path",      "host",         "port",     "fd",
-                                           "server",    "wait",         "abstract", "nodelay",
-                                           "reconnect", "reconnect-ms", "mode",     NULL };
-const ChardevKind chardev_socket = {
-    .name = "socket",
-    .doc = "path= (unix) or host=,port= (TCP); server=on,wait=off to listen, mode=0660 for the "
-           "socket's file (default 0600); reconnect=SECONDS for a client",
-    .keys = socket_keys,
-    .size = sizeof(Socket),
-    .open = socket_open,
-    .close = socket_close,
-    .hung_up = socket_hung_up,
-    .new_context = socket_new_context,
+static size_t socket_telnet_input(Chardev *c, uint8_t *buf, size_t len)
+{
+    return telnet_input(&((Socket *)c)->telnet, c, buf, len);
+}
+
+static size_t socket_telnet_write(Chardev *c, const uint8_t *buf, size_t len)
+{
+    return telnet_write(&((Socket *)c)->telnet, c, buf, len);
+}
+
+#define SOCKET_KIND                                                                                \
+    .name = "socket",                                                                              \
+    .doc = "path= (unix) or host=,port= (TCP); server=on,wait=off to listen, mode=0660 for the "   \
+           "socket's file (default 0600); telnet=on; reconnect=SECONDS for a client",              \
+    .keys = socket_keys, .size = sizeof(Socket), .open = socket_open, .close = socket_close,       \
+    .hung_up = socket_hung_up, .new_context = socket_new_context
+
+static const char *const socket_keys[] = { "path", "host",         "port",    "fd",        "server",
+                                           "wait", "abstract",     "nodelay", "reconnect", "telnet",
+                                           "mode", "reconnect-ms", NULL };
+const ChardevKind chardev_socket = { SOCKET_KIND };
+/* a socket with telnet=on */
+static const ChardevKind chardev_socket_telnet = {
+    SOCKET_KIND,
+    .filter = socket_telnet_input,
+    .write = socket_telnet_write,
 };

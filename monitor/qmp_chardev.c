@@ -125,6 +125,17 @@ static const char *chardev_option_name(const char *kind, const char *member)
     return member;
 }
 
+/* Copy the address that a udp back end receives at: host as localaddr, port as localport. */
+static void chardev_copy_local(struct json_object *out, struct json_object *o)
+{
+    json_object_object_foreach(json_object_object_get(o, "data"), name, value)
+    {
+        g_autofree char *key = g_strconcat("local", strcmp(name, "host") ? name : "addr", NULL);
+
+        json_object_object_add(out, key, json_object_get(value));
+    }
+}
+
 /* Copy the options of {"type": KIND, "data": {...}}, a back end or an address, to @out. Return
  * KIND, borrowed from @o. */
 static const char *chardev_copy_union(struct json_object *out, struct json_object *o)
@@ -135,8 +146,10 @@ static const char *chardev_copy_union(struct json_object *out, struct json_objec
     if (json_object_object_get_ex(o, "data", &data)) {
         json_object_object_foreach(data, name, value)
         {
-            if (strcmp(name, "addr") == 0) {
+            if (strcmp(name, "addr") == 0 || strcmp(name, "remote") == 0) {
                 chardev_copy_union(out, value);
+            } else if (strcmp(name, "local") == 0) {
+                chardev_copy_local(out, value);
             } else {
                 json_object_object_add(out, chardev_option_name(kind, name),
                                        json_object_get(value));

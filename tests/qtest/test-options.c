@@ -109,7 +109,7 @@ static const struct {
     { "-nographic -daemonize -M none", "cannot use stdio with -daemonize" },
     { "-monitor stdio -daemonize -M none", "cannot use stdio with -daemonize" },
     { "-M virt -serial mon:stdio -daemonize", "cannot use stdio with -daemonize" },
-    { "-M virt -serial telnet::4444,server", "telnet character devices" },
+    { "-M virt -serial websocket::4444,server", "websocket character devices" },
     { "-M virt -parallel vc", "use none" },
     { "-show everything", "everything" },
     { "-show state nosuch", "nosuch" },
