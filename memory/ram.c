@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <linux/memfd.h>
+#include <linux/mempolicy.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "memory/limit.h"
@@ -87,15 +89,58 @@ static bool ram_open_file(RamBlock *b, const RamSource *from, GError **err)
     return true;
 }
 
-static bool populate(RamBlock *b, GError **err)
+typedef struct PopulatePart {
+    uint8_t *host;
+    uint64_t size;
+} PopulatePart;
+
+/* Return 0, or the error number as a pointer. */
+static gpointer ram_populate_part(gpointer opaque)
 {
-    if (madvise(b->host, b->size, MADV_POPULATE_WRITE) == 0) {
-        return true;
+    PopulatePart *part = opaque;
+
+    return GINT_TO_POINTER(madvise(part->host, part->size, MADV_POPULATE_WRITE) == 0 ? 0 : errno);
+}
+
+/* Populate the parts of the block in threads. Return 0, or an error number. */
+static int ram_populate_all(const RamBlock *b, unsigned threads)
+{
+    uint64_t unit = RAM_PAGE_SIZE * 512, each = (b->size / threads + unit) / unit * unit;
+    g_autofree PopulatePart *parts = g_new0(PopulatePart, threads);
+    g_autofree GThread **started = g_new0(GThread *, threads);
+    unsigned n = 0;
+    int error = 0;
+
+    for (uint64_t at = 0; at < b->size; at += each, n++) {
+        parts[n] = (PopulatePart){ b->host + at, MIN(each, b->size - at) };
+        started[n] = g_thread_try_new("prealloc", ram_populate_part, &parts[n], NULL);
     }
+    for (unsigned i = 0; i < n; i++) {
+        gpointer r = started[i] ? g_thread_join(started[i]) : ram_populate_part(&parts[i]);
+
+        error = error ? error : GPOINTER_TO_INT(r);
+    }
+    return error;
+}
+
+static bool populate(RamBlock *b, unsigned threads, GError **err)
+{
+    errno = ram_populate_all(b, MAX(threads, 1));
     if (errno == EINVAL) { /* a host kernel before 5.14 */
         errno = b->fd < 0 ? ENOTSUP : posix_fallocate(b->fd, 0, (off_t)b->size);
     }
     return errno == 0 || ram_fail(err, b->id, b->size, "the host cannot provide the memory now");
+}
+
+/* Restrict the block to NUMA nodes of the host, before its pages are allocated. */
+static bool ram_place(RamBlock *b, const RamSource *from, GError **err)
+{
+    unsigned long nodes = from->nodes;
+
+    return from->policy == RAM_POLICY_DEFAULT ||
+           syscall(SYS_mbind, b->host, b->size, (int)from->policy, &nodes, 8 * sizeof(nodes) + 1,
+                   MPOL_MF_STRICT) == 0 ||
+           ram_fail(err, b->id, b->size, "the host cannot place the memory on host-nodes=");
 }
 
 static bool map_block(RamBlock *b, const RamSource *from, GError **err)
@@ -117,6 +162,10 @@ static bool map_block(RamBlock *b, const RamSource *from, GError **err)
         close(b->fd);
         b->fd = -1;
     }
+    if (!ram_place(b, from, err)) {
+        return false;
+    }
+    b->discard = from->discard;
     /* Failures of this advice are ignored: they affect speed and the size of core files only. */
     madvise(b->host, b->size, MADV_HUGEPAGE);
     if (from->merge) {
@@ -125,7 +174,7 @@ static bool map_block(RamBlock *b, const RamSource *from, GError **err)
     if (from->no_dump) {
         madvise(b->host, b->size, MADV_DONTDUMP);
     }
-    if (from->prealloc && !populate(b, err)) {
+    if (from->prealloc && !populate(b, from->threads, err)) {
         return false;
     }
     b->pages = g_try_malloc0(b->size >> RAM_PAGE_BITS);
@@ -195,6 +244,9 @@ void ram_block_free(RamBlock *block)
         return;
     }
     if (block->host) {
+        if (block->discard) {
+            madvise(block->host, block->size, MADV_REMOVE); /* advice: the contents may remain */
+        }
         munmap(block->host, block->size);
     }
     if (block->fd >= 0) {

@@ -17,8 +17,21 @@ bool qmp_object_del(Machine *m, const QmpObjectDelArgs *args, GError **err)
     return monitor_host(m)->host_del(m, "object", args->id, err);
 }
 
+static struct json_object *object_nodes_json(const RamSource *source)
+{
+    struct json_object *nodes = json_object_new_array();
+
+    for (int i = 0; i < 64; i++) {
+        if (source->nodes >> i & 1) {
+            json_object_array_add(nodes, json_object_new_int(i));
+        }
+    }
+    return nodes;
+}
+
 static void object_memdev_json(void *opaque, HostObject *obj)
 {
+    static const char *const policies[] = { "default", "preferred", "bind", "interleave" };
     const RamSource *source = host_memory_source(obj);
 
     if (source) {
@@ -28,8 +41,8 @@ static void object_memdev_json(void *opaque, HostObject *obj)
                            .dump = !source->no_dump,
                            .prealloc = source->prealloc,
                            .share = host_memory_shared(obj),
-                           .host_nodes = json_object_new_array(),
-                           .policy = "default" };
+                           .host_nodes = object_nodes_json(source),
+                           .policy = policies[source->policy] };
 
         json_object_array_add(opaque, qmp_make_memdev(&info));
     }

@@ -263,9 +263,20 @@ PlanHostPart *plan_host_part_parse(const char *kind, const char *text, GError **
     return NULL;
 }
 
-/* Add an option. The members of a structure become settings with dots. */
+/* Add an option. The members of a structure become settings with dots, a list its elements with
+ * commas. */
 static void options_add_setting(PlanDevice *d, const char *key, struct json_object *value)
 {
+    if (json_object_is_type(value, json_type_array)) {
+        g_autoptr(GString) list = g_string_new(NULL);
+
+        for (size_t i = 0; i < json_object_array_length(value); i++) {
+            g_string_append_printf(list, "%s%s", i ? "," : "",
+                                   json_object_get_string(json_object_array_get_idx(value, i)));
+        }
+        plan_device_set(d, key, list->str);
+        return;
+    }
     if (!json_object_is_type(value, json_type_object)) {
         plan_device_set(d, key, json_object_get_string(value));
         return;

@@ -119,12 +119,26 @@ static bool json_check_object(const char *part, const char *prefix, struct json_
     return true;
 }
 
+static bool json_all_numbers(struct json_object *list)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        if (!json_object_is_type(json_object_array_get_idx(list, i), json_type_int)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Return whether the JSON type of @value is accepted for the property. addr= and capability
  * properties accept a number or a string. */
 static bool json_fits_prop(const PlanProp *p, struct json_object *value, enum json_type *expected)
 {
     enum json_type got = json_object_get_type(value);
 
+    if (p->flags & PLAN_PROP_NUMBERS) {
+        *expected = json_type_array;
+        return got == json_type_array && json_all_numbers(value);
+    }
     switch (p->kind) {
     case PLAN_PROP_BOOL:
         *expected = json_type_boolean;

@@ -52,6 +52,7 @@ struct VirtioBlk {
     int32_t bootindex;
     uint16_t num_queues, queue_size;
     uint32_t logical, physical;
+    uint32_t cyls, heads, secs; /* geometry; all 0: none */
     bool discard, write_zeroes, config_wce;
     uint32_t write_cache;    /* PlanOnOff */
     uint32_t read_only;      /* PlanOnOff; not PLAN_AUTO after init */
@@ -602,6 +603,7 @@ static uint64_t virtio_blk_features(VirtioDevice *v)
 
     return 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_BLK_SIZE |
            1ull << VIRTIO_BLK_F_FLUSH | 1ull << VIRTIO_BLK_F_TOPOLOGY |
+           (blk->cyls ? 1ull << VIRTIO_BLK_F_GEOMETRY : 0) |
            (writable ? 0 : 1ull << VIRTIO_BLK_F_RO) |
            (blk->num_queues > 1 ? 1ull << VIRTIO_BLK_F_MQ : 0) |
            (blk->config_wce ? 1ull << VIRTIO_BLK_F_CONFIG_WCE : 0) |
@@ -624,6 +626,9 @@ static void virtio_blk_config_read(VirtioDevice *v, uint8_t *c)
                       sizeof(((struct virtio_blk_config *)NULL)->m))
     PUT(capacity, block_size(blk->node) / BLOCK_SECTOR);
     PUT(seg_max, SEG_MAX);
+    PUT(geometry.cylinders, blk->cyls);
+    PUT(geometry.heads, blk->heads);
+    PUT(geometry.sectors, blk->secs);
     PUT(blk_size, blk->logical);
     PUT(physical_block_exp, exponent);
     PUT(min_io_size, blk->physical / blk->logical);
@@ -690,6 +695,8 @@ static bool virtio_blk_check_props(VirtioBlk *blk, GError **err)
         what = "logical_block_size must be a power of two from 512 to 32768";
     } else if (!virtio_blk_power_of_two(blk->physical, blk->logical, 2 << 20)) {
         what = "physical_block_size must be a power of two, at least logical_block_size";
+    } else if (!blk->cyls != !blk->heads || !blk->cyls != !blk->secs) {
+        what = "cyls, heads and secs are the geometry of the disk; set all three or none";
     } else if (!blk->drive) {
         what = "property 'drive' is required: create a back end with -drive "
                "if=none,id=NAME,file=FILE,format=raw (or -blockdev node-name=NAME,...) and add "
@@ -775,6 +782,9 @@ static const PlanProp blk_props[] = {
              "descriptors of each queue"),
     PROP_U32(VirtioBlk, logical, "logical_block_size", 512, 512, 32768, "smallest unit of I/O"),
     PROP_U32(VirtioBlk, physical, "physical_block_size", 512, 512, 2 << 20, "unit of the medium"),
+    PROP_U32(VirtioBlk, cyls, "cyls", 0, 0, 65535, "cylinders of the geometry (0: not offered)"),
+    PROP_U32(VirtioBlk, heads, "heads", 0, 0, 255, "heads of the geometry"),
+    PROP_U32(VirtioBlk, secs, "secs", 0, 0, 255, "sectors of a track of the geometry"),
     PROP_BOOL(VirtioBlk, discard, "discard", true, "offer discard"),
     PROP_BOOL(VirtioBlk, write_zeroes, "write-zeroes", true, "offer writing of zeroes"),
     PROP_BOOL(VirtioBlk, config_wce, "config-wce", true,

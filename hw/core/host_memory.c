@@ -12,15 +12,19 @@
 #include "hw/core/host_object.h"
 #include "util/error.h"
 
-#define MACHINE "machine" /* the user of RAM */
+#define MACHINE      "machine" /* the user of RAM */
+#define MEMORY_NODES 64
 
 typedef struct HostMemory {
     HostObject o;
     uint64_t size;
-    char *path;
+    char *path, *nodes;
+    uint32_t policy; /* RamPolicy */
     bool share, dump, reserve;
     RamSource source;
 } HostMemory;
+
+static const char *const memory_policies[] = { "default", "preferred", "bind", "interleave", NULL };
 
 static HostMemory *memory_of(const HostObject *o)
 {
@@ -43,6 +47,39 @@ static bool memory_check_path(const char *path, GError **err)
     return true;
 }
 
+/* "0-3,6": nodes of the host, which the kernel numbers from 0. */
+static bool memory_read_nodes(HostMemory *h, GError **err)
+{
+    const char *p = h->nodes ? h->nodes : "";
+    bool bad = false;
+
+    h->source.nodes = 0;
+    while (*p && !bad) {
+        char *end;
+        guint64 first = g_ascii_strtoull(p, &end, 10), last = first;
+
+        bad = !g_ascii_isdigit(*p);
+        if (*end == '-') {
+            p = end + 1;
+            bad |= !g_ascii_isdigit(*p);
+            last = g_ascii_strtoull(p, &end, 10);
+        }
+        bad |= last < first || last >= MEMORY_NODES || (*end && (*end != ',' || !end[1]));
+        for (guint64 n = first; !bad && n <= last; n++) {
+            h->source.nodes |= UINT64_C(1) << n;
+        }
+        p = *end ? end + 1 : end;
+    }
+    if (bad) {
+        return error_set(err, ERROR_USER,
+                         "host-nodes=%s: use numbers and ranges up to %d, as in 0-2,5", h->nodes,
+                         MEMORY_NODES - 1);
+    }
+    return (h->policy != RAM_POLICY_DEFAULT) == (h->source.nodes != 0) ||
+           error_set(err, ERROR_USER, "policy=%s %s host-nodes=", memory_policies[h->policy],
+                     h->source.nodes ? "excludes" : "requires");
+}
+
 static bool memory_open(HostObject *o, GError **err)
 {
     HostMemory *h = memory_of(o);
@@ -52,6 +89,14 @@ static bool memory_open(HostObject *o, GError **err)
         return error_set(err, ERROR_USER, "hugetlbsize=%" G_GUINT64_FORMAT " %s", huge,
                          h->source.hugetlb ? "is not a power of two" : "requires hugetlb=on");
     }
+    if (!memory_read_nodes(h, err)) {
+        return false;
+    }
+    if (h->source.threads > 1 && !h->source.prealloc) {
+        return error_set(err, ERROR_USER, "prealloc-threads=%u requires prealloc=on",
+                         h->source.threads);
+    }
+    h->source.policy = (RamPolicy)h->policy;
     h->source.path = h->path;
     h->source.private_file = !h->share;
     h->source.no_dump = !h->dump;
@@ -136,10 +181,21 @@ void host_memory_release(Machine *m)
         .field = FIELD(HostMemory, size, uint64_t), .min = 1, .max = 1ull << 52,                   \
         .doc = "bytes (suffixes k M G T)"                                                          \
     }
+#define NODES_PROP                                                                                 \
+    {                                                                                              \
+        .name = "host-nodes", .kind = PLAN_PROP_STRING, .flags = PLAN_PROP_NUMBERS,                \
+        .field = FIELD(HostMemory, nodes, char *),                                                 \
+        .doc = "NUMA nodes of the host for policy=, such as 0-1"                                   \
+    }
 #define COMMON_PROPS(shared, text)                                                                 \
     SIZE_PROP, PROP_BOOL(HostMemory, share, "share", shared, text),                                \
         PROP_BOOL(HostMemory, source.prealloc, "prealloc", false,                                  \
                   "allocate all of the memory when the machine is built"),                         \
+        PROP_U32(HostMemory, source.threads, "prealloc-threads", 1, 1, 64,                         \
+                 "threads that allocate the memory"),                                              \
+        NODES_PROP,                                                                                \
+        PROP_ENUM(HostMemory, policy, "policy", RAM_POLICY_DEFAULT, memory_policies,               \
+                  "how host-nodes= provide the memory"),                                           \
         PROP_BOOL(HostMemory, source.merge, "merge", true, "let the host merge equal pages"),      \
         PROP_BOOL(HostMemory, dump, "dump", true,                                                  \
                   "include the memory in core files of the emulator"),                             \
@@ -159,6 +215,8 @@ static const PlanProp memfd_props[] = {
 };
 static const PlanProp file_props[] = {
     COMMON_PROPS(false, "guest writes are stored in the file"),
+    PROP_BOOL(HostMemory, source.discard, "discard-data", false,
+              "discard the contents of the file when the emulator ends"),
     { .name = "mem-path",
       .kind = PLAN_PROP_STRING,
       .flags = PLAN_PROP_REQUIRED,

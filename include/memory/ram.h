@@ -46,6 +46,7 @@ struct RamBlock {
     uint8_t *host;      /* mapping of the block */
     uint8_t *pages;     /* size / RAM_PAGE_SIZE bytes of RAM_PAGE_*; atomic access only */
     bool tracking;      /* dirty tracking on (atomic) */
+    bool discard;       /* the contents are discarded when the block is freed */
     bool read_only;     /* guest stores have no effect (ROM) */
     bool device_stores; /* read_only as well: the operations of the region perform guest stores */
     RamCodeWrittenFn *code_written;
@@ -54,6 +55,14 @@ struct RamBlock {
     void *device_opaque;
 };
 
+/* NUMA nodes of the host that provide memory; the values are those of mbind(2). */
+typedef enum RamPolicy {
+    RAM_POLICY_DEFAULT,
+    RAM_POLICY_PREFERRED,
+    RAM_POLICY_BIND,
+    RAM_POLICY_INTERLEAVE,
+} RamPolicy;
+
 /* Source of the memory of a block; all zero: a memfd. */
 typedef struct RamSource {
     const char *path;      /* a file; or a directory, for an unnamed file in it */
@@ -61,9 +70,13 @@ typedef struct RamSource {
     bool hugetlb;          /* memfd of huge pages, */
     uint64_t hugetlb_size; /* of this size (a power of two; 0: the host's default) */
     bool seal;             /* the memfd cannot change its size */
-    bool prealloc;         /* provide all memory now, or fail */
-    bool merge, no_dump;   /* advice to the host: KSM; leave out of core files */
-    bool no_reserve;       /* permit more than the host can provide; do not reserve huge pages */
+    bool prealloc;         /* provide all memory now, or fail, */
+    unsigned threads;      /* with so many threads (0: one) */
+    bool discard;          /* the host may discard the contents when the block is freed */
+    uint64_t nodes;        /* NUMA nodes of the host for .policy, a bit each */
+    RamPolicy policy;
+    bool merge, no_dump; /* advice to the host: KSM; leave out of core files */
+    bool no_reserve;     /* permit more than the host can provide; do not reserve huge pages */
 } RamSource;
 /* Create a zeroed block; @size > 0 is rounded up to full pages. Returns NULL with an error that
  * names ID, size and cause; more memory than the host can provide (memory/limit.h) is rejected. The

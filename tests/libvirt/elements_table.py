@@ -6,6 +6,7 @@ property of a device, machine() one of the machine, query() the answer to a QMP 
 command line, and host() the host. `@BASE@` is the folder with the files of the test.
 """
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,6 +105,15 @@ def chardev(label: str, holds: Callable[[str], object]) -> Observation:
     """The file name of a character device has a property."""
     return query("query-chardev",
                  lambda r: any(c["label"] == label and holds(c["filename"]) for c in r))
+
+
+def greeting(port: int) -> Observation:
+    """A client of a telnet server receives the options that the server offers."""
+    def observe(domain: object) -> str | None:
+        with socket.create_connection(("127.0.0.1", port), 20) as client:
+            found = client.recv(3)
+        return None if found == b"\xff\xfb\x01" else f"port {port}: {found}"
+    return observe
 
 
 def slot(device: str, number: int, function: int = 0, bus: int = 0) -> Observation:
@@ -239,9 +249,18 @@ row("memoryBacking access private", "domain", memory("<source type='file'/><acce
 row("memoryBacking allocation immediate", "domain",
     memory("<source type='memfd'/><allocation mode='immediate'/>"), pc_ram("prealloc", True))
 row("memoryBacking allocation threads", "domain",
-    memory("<source type='memfd'/><allocation mode='immediate' threads='2'/>"), refused="prealloc-threads")
+    memory("<source type='memfd'/><allocation mode='immediate' threads='2'/>"), pc_ram("prealloc", True),
+    arg("-object", '"prealloc-threads":2'))
 row("memoryBacking discard", "domain", memory("<source type='file'/><access mode='shared'/><discard/>"),
-    refused="discard-data")
+    arg("-object", '"discard-data":true'))
+row("numatune memory strict", "domain", memory("<source type='memfd'/>") +
+    "<numatune><memory mode='strict' nodeset='0'/></numatune>", pc_ram("policy", "bind"), pc_ram("host-nodes", [0]))
+row("numatune memory preferred", "domain", memory("<source type='memfd'/>") +
+    "<numatune><memory mode='preferred' nodeset='0'/></numatune>", pc_ram("policy", "preferred"))
+row("numatune memory interleave", "domain", memory("<source type='memfd'/>") +
+    "<numatune><memory mode='interleave' nodeset='0'/></numatune>", pc_ram("policy", "interleave"))
+row("numatune memory of a missing node", "domain", memory("<source type='memfd'/>") +
+    "<numatune><memory mode='strict' nodeset='7'/></numatune>", refused="NUMA node 7|node.*unavailable|host-nodes")
 row("memoryBacking nosharepages", "domain", memory("<nosharepages/>"), arg("-machine", "mem-merge=off"))
 row("os kernel", "os", "<kernel>@BASE@/kernel</kernel>", host("/proc/@PID@/cmdline", lambda p: b"-kernel" in p.read_bytes()))
 row("os initrd", "os", "<kernel>@BASE@/kernel</kernel><initrd>@BASE@/initrd</initrd>", arg("-initrd", "/initrd"))
@@ -300,7 +319,7 @@ row("disk blockio logical", "devices", disk("<blockio logical_block_size='4096' 
 row("disk blockio physical", "devices", disk("<blockio physical_block_size='4096'/>"),
     prop("virtio-disk0", "physical_block_size", 4096))
 row("disk geometry", "devices", disk("<geometry cyls='20' heads='16' secs='63'/>"),
-    refused="cyls")
+    prop("virtio-disk0", "cyls", 20), prop("virtio-disk0", "heads", 16), prop("virtio-disk0", "secs", 63))
 for mode, (direct, flush, cache) in {"none": (True, False, "on"), "writeback": (False, False, "on"),
                                      "writethrough": (False, False, "off"), "unsafe": (False, True, "on"),
                                      "directsync": (True, False, "off")}.items():
@@ -533,11 +552,11 @@ row("serial tcp raw", "devices",
     chardev("charserial0", lambda f: "45581" in f and "telnet" not in f))
 row("serial tcp telnet", "devices",
     "<serial type='tcp'><source mode='bind' host='127.0.0.1' service='45582'/><protocol type='telnet'/></serial>",
-    refused="telnet")
+    chardev("charserial0", lambda f: f.startswith("telnet:") and "45582" in f), greeting(45582))
 row("serial udp", "devices",
     "<serial type='udp'><source mode='bind' host='127.0.0.1' service='45583'/>"
     "<source mode='connect' host='127.0.0.1' service='45584'/></serial>",
-    refused="udp")
+    chardev("charserial0", lambda f: f == "udp:127.0.0.1:45584@127.0.0.1:45583"))
 row("serial stdio", "devices", "<serial type='stdio'/>", chardev("charserial0", lambda f: f == "stdio" or "stdio" in f))
 row("serial dev", "devices", "<serial type='dev'><source path='/dev/null'/></serial>", refused="'serial'")
 row("serial target model", "devices", "<serial type='null'><target type='system-serial' port='0'><model name='16550a'/></target></serial>",

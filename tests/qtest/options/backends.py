@@ -107,6 +107,44 @@ def greeted(sock: socket.socket) -> bool:
         return "QMP" in json.loads(file.readline())
 
 
+@covers("-chardev socket telnet=on", "-chardev socket telnet=off")
+def check_telnet():
+    with Folder() as folder:
+        for options, greeting in (("telnet=on", b"\xff\xfb\1\xff\xfb\3\xff\xfb\0\xff\xfd\0"), ("telnet=off", b"")):
+            with spawn(["-M", "virt", "-display", "none", "-monitor", "none", "-bios",
+                        program(folder, say("hi") + finish(0x5555)), "-chardev",
+                        f"socket,id=c,path={folder / 's'},server=on,wait=on,{options}", "-serial", "chardev:c"]) as proc:
+                with connected(folder / "s") as sock, sock.makefile("rb") as file:
+                    assert file.read() == greeting + b"hi", options
+                proc.wait(scaled(20))
+    with Machine("-serial", "telnet:127.0.0.1:0,server=on,wait=off") as m:
+        assert "telnet:127.0.0.1:0,server=on" in [c["filename"] for c in m.qmp("query-chardev")]
+
+
+@covers("-chardev udp", "-chardev udp host=", "-chardev udp port=", "-chardev udp localaddr=",
+        "-chardev udp localport=", "-chardev udp ipv4=", "-chardev udp ipv6=")
+def check_udp():
+    with Folder() as folder, contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as peer, \
+            contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as free:
+        for each in (peer, free):
+            each.bind(("127.0.0.1", 0))
+            each.settimeout(scaled(20))
+        port, local = peer.getsockname()[1], free.getsockname()[1]
+        free.close()
+        for form in (f"udp:127.0.0.1:{port}@127.0.0.1:{local}", f"udp:localhost:{port},ipv6=off",
+                     f"udp:localhost:{port},ipv4=on"):
+            guest_says(folder, "-serial", form)
+            text, source = b"", None
+            while text != b"hi":
+                data, source = peer.recvfrom(16)
+                text += data
+            assert source[1] == local or "@" not in form, (form, source)
+    with Machine("-chardev", f"udp,id=c,host=127.0.0.1,port={port},localaddr=127.0.0.1,localport=0") as m:
+        assert f"udp:127.0.0.1:{port}@127.0.0.1:0" in [c["filename"] for c in m.qmp("query-chardev")]
+    refused("port=", "-M", "none", "-chardev", "udp,id=c")
+    refused("65536", "-M", "none", "-chardev", "udp,id=c,port=65536")
+
+
 @covers("-chardev socket", "-chardev socket path=", "-chardev socket host=",
         "-chardev socket port=", "-chardev socket server=on", "-chardev socket server=off",
         "-chardev socket wait=on", "-chardev socket wait=off", "-chardev socket fd=",
@@ -463,6 +501,11 @@ MEMORY = ("memory-backend-ram", "memory-backend-memfd", "memory-backend-file")
         "-object memory-backend-file mem-path=", "-object memory-backend-memfd seal=on",
         "-object memory-backend-memfd seal=off", "-object memory-backend-memfd hugetlb=off",
         "-object memory-backend-memfd hugetlb=on", "-object memory-backend-memfd hugetlbsize=",
+        *[f"-object {kind} {key}=" for kind in MEMORY for key in (
+            "prealloc-threads", "host-nodes")],
+        *[f"-object {kind} policy={value}" for kind in MEMORY for value in (
+            "default", "bind", "interleave", "preferred")],
+        *[f"-object memory-backend-file discard-data={value}" for value in ("on", "off")],
         "-M virt-0.1 memory-backend=", "-M virt-0.2 memory-backend=",
         "-M virt-0.3 memory-backend=")
 def check_memory_backends():
@@ -476,6 +519,15 @@ def check_memory_backends():
             if not kind.endswith("file"):
                 refused("reserve=off", "-M", "virt", "-display", "none", "-object",
                         f"{kind},id=ram,size=900000G")
+            memory_placement(base)
+        for value in ("on", "off"):
+            file = folder / f"discard-{value}"
+            with Machine("-M", "virt,memory-backend=ram", "-object", f"memory-backend-file,id=ram,size=16M,"
+                         f"mem-path={file},share=on,prealloc=on,discard-data={value}") as m:
+                assert file.stat().st_blocks * 512 >= 16 << 20
+                m.qmp("quit")
+                m.proc.wait(scaled(20))
+            assert (file.stat().st_blocks * 512 >= 16 << 20) == (value == "off"), value
     for value in ("on", "off"):
         with Machine("-M", "virt,memory-backend=ram", "-object",
                      f"memory-backend-memfd,id=ram,size=16M,seal={value},hugetlb=off") as m:
@@ -488,6 +540,25 @@ def check_memory_backends():
                          "memory-backend-memfd,id=ram,size=1G,hugetlb=on,hugetlbsize=1G",
                          text='{"execute":"qmp_capabilities"}{"execute":"quit"}')
     assert status == 0 or "RAM" in err, err
+
+
+def memory_placement(base: str) -> None:
+    """Check prealloc-threads=, host-nodes= and policy=. A host without NUMA rejects mbind()."""
+    with Machine("-M", "virt,memory-backend=ram", "-object", f"{base},prealloc=on,prealloc-threads=4") as m:
+        maps = Path(f"/proc/{m.proc.pid}/smaps").read_text()
+        assert re.search(r"^Size: +16384 kB\n.*\n.*\nRss: +16384 kB", maps, re.MULTILINE), maps
+    if Path("/sys/devices/system/node/node0").exists():
+        for policy in ("bind", "interleave", "preferred"):
+            with Machine("-M", "virt,memory-backend=ram", "-object",
+                         f"{base},host-nodes=0,policy={policy}") as m:
+                info = m.qmp("query-memdev")[0]
+                assert (info["host-nodes"], info["policy"]) == ([0], policy), info
+    with Machine("-M", "virt,memory-backend=ram", "-object", f"{base},policy=default") as m:
+        assert m.qmp("query-memdev")[0]["policy"] == "default"
+    for wrong, text in (("prealloc-threads=2", "requires prealloc=on"), ("policy=bind", "requires host-nodes="),
+                        ("host-nodes=0", "excludes host-nodes="), ("host-nodes=2-1,policy=bind", "host-nodes=2-1"),
+                        ("host-nodes=64,policy=bind", "host-nodes=64"), ("policy=near", "near")):
+        refused(text, "-M", "virt", "-object", f"{base},{wrong}")
 
 
 def memory_backend(kind: str, base: str, key: str, value: str) -> None:
