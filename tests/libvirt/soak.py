@@ -115,6 +115,18 @@ def settle(t: Test) -> None:
     until("the guest to run", lambda: running_on(t.here) == "running", 60)
 
 
+def tidy(t: Test) -> None:
+    """Remove the devices that an interrupted flow left in the domain."""
+    for mark, file in (("soak.img", "soak-disk.xml"), ("52:54:00:00:00:02", "soak-nic.xml")):
+        def removed(mark: str = mark, file: str = file) -> bool:
+            there = mark in t.here.virsh("dumpxml", NAME)
+            if there:
+                t.here.run("detach-device", NAME, t.base / file, "--live", check=False)
+            return not there
+
+        until(f"{file} to leave the domain", removed, 60)
+
+
 def turn(t: Test, rng: random.Random, kill: bool) -> str:
     """Perform a flow. Return its description."""
     function = rng.choice(FLOWS)
@@ -139,6 +151,7 @@ def turn(t: Test, rng: random.Random, kill: bool) -> str:
     settle(t)
     t.reopen()
     t.continues(before)
+    tidy(t)
     return note
 
 
