@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from waiting import until
+from waiting import scaled, until
 
 Observation = Callable[[object], str | None]
 MIB = 1 << 20
@@ -110,7 +110,7 @@ def chardev(label: str, holds: Callable[[str], object]) -> Observation:
 def greeting(port: int) -> Observation:
     """A client of a telnet server receives the options that the server offers."""
     def observe(domain: object) -> str | None:
-        with socket.create_connection(("127.0.0.1", port), 20) as client:
+        with socket.create_connection(("127.0.0.1", port), scaled(20)) as client:
             found = client.recv(3)
         return None if found == b"\xff\xfb\x01" else f"port {port}: {found}"
     return observe

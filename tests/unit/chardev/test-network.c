@@ -114,7 +114,7 @@ static void test_telnet_input(void)
         Front f;
         int fd;
 
-        g_test_message("%s, %zu bytes at once", telnet_cases[k].name, step);
+        g_test_message("%s, %zu bytes per write", telnet_cases[k].name, step);
         g_assert_nonnull(c);
         front_attach(&f, c, 1 << 20);
         fd = telnet_connect(path);
