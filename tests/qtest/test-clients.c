@@ -216,7 +216,7 @@ static void test_lists(void)
 
     g_assert_cmpuint(count_entries(q, "query-jobs"), ==, 0);
     g_assert_cmpuint(count_entries(q, "query-block-jobs"), ==, 0);
-    g_assert_cmpuint(count_entries(q, "query-chardev-backends"), ==, 8);
+    g_assert_cmpuint(count_entries(q, "query-chardev-backends"), ==, 9);
     qtest_end(q);
 }
 
