@@ -103,8 +103,8 @@ static bool udp_connect(Chardev *c, struct json_object *o, const struct addrinfo
                         GError **err)
 {
     const char *host = chardev_opt(o, "localaddr"), *port = chardev_opt(o, "localport");
-    struct addrinfo *local = udp_resolve(c, host, port && *port ? port : "0", peer->ai_family,
-                                         AI_PASSIVE, err);
+    struct addrinfo *local =
+        udp_resolve(c, host, port && *port ? port : "0", peer->ai_family, AI_PASSIVE, err);
     int fd, one = 1;
 
     if (!local) {

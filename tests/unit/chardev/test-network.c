@@ -86,7 +86,9 @@ static const struct {
     unsigned breaks;
 } telnet_cases[] = {
 #define CASE(name, sent, got, answer, breaks)                                                      \
-    { name, sent, got, answer, sizeof(sent) - 1, sizeof(got) - 1, sizeof(answer) - 1, breaks }
+    {                                                                                              \
+        name, sent, got, answer, sizeof(sent) - 1, sizeof(got) - 1, sizeof(answer) - 1, breaks     \
+    }
     CASE("data", "abc", "abc", "", 0),
     CASE("byte 255", "a\377\377b", "a\377b", "", 0),
     CASE("agreement", "\377\375\1\377\375\3\377\373\0x", "x", "", 0),
