@@ -24,9 +24,14 @@ static bool vm_is_signed(VmKind kind)
     return kind == VM_KIND_I32 || kind == VM_KIND_I64;
 }
 
-static uint32_t vm_elements(const VmField *f)
+uint32_t vm_field_count(const VmField *f, const void *obj)
 {
-    return MAX(f->count, 1);
+    return f->grow ? MAX(f->count, *(const uint32_t *)((const uint8_t *)obj + f->grow)) : f->count;
+}
+
+static uint32_t vm_elements(const VmField *f, const void *obj)
+{
+    return MAX(vm_field_count(f, obj), 1);
 }
 
 static size_t vm_element_stride(const VmField *f)
@@ -101,7 +106,7 @@ static void vm_save_field(const VmField *f, void *obj, ByteWriter *w)
         put_bytes(w, vm_element(f, obj, 0), f->count);
         return;
     }
-    for (uint32_t i = 0; i < vm_elements(f); i++) {
+    for (uint32_t i = 0; i < vm_elements(f, obj); i++) {
         vm_save_element(f, vm_element(f, obj, i), w);
     }
 }
@@ -273,7 +278,7 @@ static bool vm_load_element(const VmField *f, uint32_t i, void *p, ByteReader *r
 static bool vm_load_field(const VmField *f, void *obj, ByteReader *r, const char *path,
                           GError **err)
 {
-    uint32_t n = f->kind == VM_KIND_BYTES ? 1 : vm_elements(f);
+    uint32_t n = f->kind == VM_KIND_BYTES ? 1 : vm_elements(f, obj);
 
     for (uint32_t i = 0; i < n; i++) {
         if (!vm_load_element(f, i, vm_element(f, obj, i), r, path, err)) {
@@ -333,7 +338,7 @@ void vm_arm_timers(const VmState *vm, void *obj)
     for (size_t i = 0; i < vm->n_fields; i++) {
         const VmField *f = &vm->fields[i];
 
-        for (uint32_t j = 0; j < vm_elements(f); j++) {
+        for (uint32_t j = 0; j < vm_elements(f, obj); j++) {
             if (f->kind == VM_KIND_STRUCT) {
                 vm_arm_timers(f->sub, vm_element(f, obj, j));
             } else if (f->kind == VM_KIND_TIMER) {

@@ -66,6 +66,7 @@ static size_t vm_element_size(const VmField *f, void *obj, uint32_t i)
 
     if (f->kind != VM_KIND_BYTES) {
         one.count = 0;
+        one.grow = 0;
         one.field = (uint8_t *)vm_member(f, obj, i) - (uint8_t *)obj;
     }
     return vm_save(&row, obj, &w);
@@ -80,7 +81,7 @@ static void vm_describe_field(VmDescription *d, const VmField *f, void *obj, uin
         info->indexed = true;
         info->index = i;
     } else if (f->count && f->kind != VM_KIND_BYTES) {
-        info->array_len = f->count;
+        info->array_len = vm_field_count(f, obj);
     }
     if (vm_is_described(f)) {
         info->sub = f->ops->describe(vm_member(f, obj, i));
@@ -107,7 +108,7 @@ VmDescription *vm_describe(const VmState *vm, void *obj)
 
     for (size_t i = 0; i < vm->n_fields; i++) {
         const VmField *f = &vm->fields[i];
-        uint32_t n = f->kind == VM_KIND_STRUCT ? MAX(f->count, 1) : 1;
+        uint32_t n = f->kind == VM_KIND_STRUCT ? MAX(vm_field_count(f, obj), 1) : 1;
 
         if (f->kind == VM_KIND_BANK) {
             vm_describe_bank(d, f, obj);
@@ -125,7 +126,7 @@ static void vm_document_row(const VmField *f, unsigned depth, GString *out)
     g_string_append_printf(out, "%*s%-*s %s", depth * 2, "", 28 - (int)(depth * 2), f->name,
                            vm_type_name(f));
     if (f->count) {
-        g_string_append_printf(out, "[%u]", f->count);
+        g_string_append_printf(out, "[%u%s]", f->count, f->grow ? " or more" : "");
     }
     if (f->mask) {
         g_string_append_printf(out, ", bits 0x%" G_GINT64_MODIFIER "x", f->mask);
@@ -195,6 +196,9 @@ static const char *vm_row_fault(const VmField *f, const VmState *vm)
     }
     if (f->kind == VM_KIND_STRUCT && f->count && !f->stride) {
         return "is an array of structures without a stride";
+    }
+    if (f->grow && (!f->count || f->kind == VM_KIND_BYTES)) {
+        return "grows without being an array";
     }
     if (f->kind == VM_KIND_TIMER && f->count) {
         return "is an array of timers: put each in a structure";

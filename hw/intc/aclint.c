@@ -5,16 +5,14 @@
  * Reference: RISC-V ACLINT specification 1.0-rc4. The SiFive CLINT is an MSWI at offset 0 and an
  * MTIMER at 0x4000 of the same window. The board creates it from these two devices.
  *
- * MSWI and SSWI are register tables: one row for each hart. MTIMER is not. Its mtime is derived
- * from the virtual clock and has no member, and a write of one of its halves must keep the other
- * half. A row without a member receives only the bytes that were written, without their place in
- * the register.
+ * The registers are not RegDesc rows: all have the same layout for each hart, up to hundreds of
+ * times, and mtime is derived from the virtual clock.
  */
-#include "hw/core/reg.h"
 #include "hw/core/sysdev.h"
 #include "hw/intc/cpu_input.h"
+#include "util/log.h"
 
-enum { MAX_HARTS = 8, SWI_SIZE = 0x4000, MTIMER_SIZE = 0x8000, MTIME = 0x7ff8 };
+enum { SWI_SIZE = 0x4000, MTIMER_SIZE = 0x8000, MTIME = 0x7ff8 };
 #define NS_PER_S 1000000000u
 
 /* --- MSWI and SSWI: one word for each hart, with bit 0 --- */
@@ -23,62 +21,31 @@ typedef struct AclintSwi {
     SysDevice sys;
     bool supervisor;
     uint32_t num_harts;
-    uint32_t msip[MAX_HARTS];
+    uint32_t msip[CPU_INPUT_MAX_HARTS];
 } AclintSwi;
-
-static uint32_t swi_msip_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
-{
-    AclintSwi *s = dev;
-
-    cpu_drive(s->sys.dev.machine, (unsigned)r->offset / 4, INPUT_MSIP, new);
-    return 0;
-}
-
-/* SETSSIP is an edge: SSIP stays set until the hart clears it (4.1). */
-static uint32_t swi_setssip_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
-{
-    AclintSwi *s = dev;
-
-    if (new & 1) {
-        cpu_drive(s->sys.dev.machine, (unsigned)r->offset / 4, INPUT_SSIP, true);
-    }
-    return 0;
-}
-
-#define SWI_MSIP(n)                                                                                \
-    REG32(AclintSwi, msip[n], 4 * (n), .rw = 1, .wrote = swi_msip_wrote,                           \
-          .doc = "machine software interrupt of the hart")
-#define SWI_SETSSIP(n)                                                                             \
-    REG_ROW("setssip" #n, 4 * (n), 4, .trigger = 1, .wrote = swi_setssip_wrote,                    \
-            .doc = "1: supervisor software interrupt of the hart; reads as zero")
-static const RegDesc swi_msip_regs[MAX_HARTS] = {
-    SWI_MSIP(0), SWI_MSIP(1), SWI_MSIP(2), SWI_MSIP(3),
-    SWI_MSIP(4), SWI_MSIP(5), SWI_MSIP(6), SWI_MSIP(7),
-};
-static const RegDesc swi_setssip_regs[MAX_HARTS] = {
-    SWI_SETSSIP(0), SWI_SETSSIP(1), SWI_SETSSIP(2), SWI_SETSSIP(3),
-    SWI_SETSSIP(4), SWI_SETSSIP(5), SWI_SETSSIP(6), SWI_SETSSIP(7),
-};
-
-/* The registers of the harts that exist. */
-static RegFile swi_file(const AclintSwi *s)
-{
-    return (RegFile){ s->supervisor ? swi_setssip_regs : swi_msip_regs, s->num_harts,
-                      s->supervisor ? "sswi" : "mswi" };
-}
 
 static uint64_t swi_read(void *opaque, uint64_t offset, unsigned size)
 {
-    RegFile f = swi_file(opaque);
+    const AclintSwi *s = opaque;
 
-    return reg_read(&f, opaque, offset, size);
+    return !s->supervisor && offset / 4 < s->num_harts ? s->msip[offset / 4] : 0;
 }
 
+/* SETSSIP reads as zero and is an edge: SSIP stays set until the hart clears it (4.1). */
 static void swi_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
-    RegFile f = swi_file(opaque);
+    AclintSwi *s = opaque;
+    unsigned hart = offset / 4;
 
-    reg_write(&f, opaque, offset, value, size);
+    if (hart >= s->num_harts) {
+        guest_error("aclint", "write of 0x%x at 0x%x: no hart has a register there",
+                    (unsigned)value, (unsigned)offset);
+    } else if (!s->supervisor) {
+        s->msip[hart] = value & 1;
+        cpu_drive(s->sys.dev.machine, hart, INPUT_MSIP, value & 1);
+    } else if (value & 1) {
+        cpu_drive(s->sys.dev.machine, hart, INPUT_SSIP, true);
+    }
 }
 
 static const MemOps swi_ops = {
@@ -116,7 +83,9 @@ static bool swi_post_load(void *obj, GError **err)
     return true;
 }
 
-static const VmField swi_fields[] = { VM_U32_ARRAY(AclintSwi, msip, .max = 1) };
+static const VmField swi_fields[] = {
+    VM_U32_GROWING(AclintSwi, msip, CPU_INPUT_SAVED_HARTS, num_harts, .max = 1),
+};
 
 static const VmState swi_vmstate = {
     .name = "riscv_aclint_swi",
@@ -128,7 +97,7 @@ static const VmState swi_vmstate = {
 
 static const PlanProp swi_props[] = {
     PROP_BOOL(AclintSwi, supervisor, "sswi", false, "supervisor instead of machine level"),
-    PROP_U32(AclintSwi, num_harts, "num-harts", 1, 1, MAX_HARTS, "harts"),
+    PROP_U32(AclintSwi, num_harts, "num-harts", 1, 1, CPU_INPUT_MAX_HARTS, "harts"),
 };
 
 static const SysRegionDesc swi_regions[] = {
@@ -156,7 +125,7 @@ SYS_DEVICE_TYPE(aclint_swi_type);
 typedef struct AclintMtimer {
     SysDevice sys;
     uint32_t num_harts, frequency;
-    uint64_t mtimecmp[MAX_HARTS];
+    uint64_t mtimecmp[CPU_INPUT_MAX_HARTS];
     uint64_t delta; /* mtime minus the ticks of the virtual clock */
     Timer next;     /* the earliest compare value in the future */
 } AclintMtimer;
@@ -250,7 +219,7 @@ static void mtimer_reset(void *dev, ResetKind kind)
 {
     AclintMtimer *s = dev;
 
-    for (unsigned i = 0; i < MAX_HARTS; i++)
+    for (unsigned i = 0; i < CPU_INPUT_MAX_HARTS; i++)
         s->mtimecmp[i] = UINT64_MAX; /* not specified: no interrupt before software sets it */
     timer_cancel(&s->next);
 }
@@ -265,7 +234,7 @@ static void mtimer_unrealize(void *dev)
 /* The clock determines the levels, but it may not be loaded yet. The row of the timer re-arms the
  * timer, and a deadline in the past drives the line at the first turn of the main loop. */
 static const VmField mtimer_fields[] = {
-    VM_U64_ARRAY(AclintMtimer, mtimecmp),
+    VM_U64_GROWING(AclintMtimer, mtimecmp, CPU_INPUT_SAVED_HARTS, num_harts),
     VM_U64(AclintMtimer, delta),
     VM_TIMER(AclintMtimer, next),
 };
@@ -278,7 +247,7 @@ static const VmState mtimer_vmstate = {
 };
 
 static const PlanProp mtimer_props[] = {
-    PROP_U32(AclintMtimer, num_harts, "num-harts", 1, 1, MAX_HARTS, "harts"),
+    PROP_U32(AclintMtimer, num_harts, "num-harts", 1, 1, CPU_INPUT_MAX_HARTS, "harts"),
     PROP_U32(AclintMtimer, frequency, "timebase-freq", 10000000, 1, 1000000000,
              "ticks of mtime per second"),
 };

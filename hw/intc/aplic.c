@@ -19,7 +19,7 @@
 #include "util/error.h"
 #include "util/log.h"
 
-enum { MAX_HARTS = 8, MAX_SOURCES = 127, WORDS = 4, APLIC_SIZE = 0x8000 };
+enum { MAX_SOURCES = 127, WORDS = 4, APLIC_SIZE = 0x8000 };
 enum { DOMAINCFG_IE = 1 << 8, DOMAINCFG_DM = 1 << 2, DOMAINCFG_FIXED = 0x80u << 24 };
 enum { SOURCECFG_D = 1 << 10, SOURCECFG_SM = 7 };
 enum { SM_INACTIVE, SM_DETACHED, SM_EDGE1 = 4, SM_EDGE0, SM_LEVEL1, SM_LEVEL0 };
@@ -45,7 +45,7 @@ struct Aplic {
     uint32_t msiaddr[MSI_REGS];
     uint32_t sourcecfg[MAX_SOURCES + 1], target[MAX_SOURCES + 1];
     uint32_t input[WORDS], ip[WORDS], ie[WORDS];
-    AplicIdc idc[MAX_HARTS];
+    AplicIdc idc[CPU_INPUT_MAX_HARTS];
 };
 
 static bool aplic_get_bit(const uint32_t *words, unsigned n)
@@ -479,7 +479,7 @@ static const AplicBlock aplic_blocks[] = {
     { 0x2004, 1, aplic_read_zero, aplic_write_setipnum_be },
     { 0x3000, 1, aplic_read_genmsi, aplic_write_genmsi },
     { 0x3004, 1023, aplic_read_target, aplic_write_target },
-    { 0x4000, MAX_HARTS *IDC_WORDS, aplic_read_idc, aplic_write_idc },
+    { 0x4000, CPU_INPUT_MAX_HARTS *IDC_WORDS, aplic_read_idc, aplic_write_idc },
 };
 
 static const AplicBlock *aplic_find_block(uint64_t offset)
@@ -612,7 +612,7 @@ static const VmField aplic_fields[] = {
     VM_U32_ARRAY(Aplic, input),
     VM_U32_ARRAY(Aplic, ip),
     VM_U32_ARRAY(Aplic, ie),
-    VM_STRUCT_ARRAY(Aplic, idc, &aplic_idc_vmstate),
+    VM_STRUCT_GROWING(Aplic, idc, &aplic_idc_vmstate, CPU_INPUT_SAVED_HARTS, num_harts),
 };
 
 static const VmState aplic_vmstate = {
@@ -626,7 +626,7 @@ static const VmState aplic_vmstate = {
 
 static const PlanProp aplic_props[] = {
     PROP_U32(Aplic, num_sources, "num-irqs", 96, 1, MAX_SOURCES, "interrupt sources, from 1"),
-    PROP_U32(Aplic, num_harts, "num-harts", 1, 1, MAX_HARTS, "harts"),
+    PROP_U32(Aplic, num_harts, "num-harts", 1, 1, CPU_INPUT_MAX_HARTS, "harts"),
     PROP_BOOL(Aplic, msimode, "msimode", false, "deliver by messages instead of wires"),
     PROP_BOOL(Aplic, mmode, "mmode", false, "machine level instead of supervisor level"),
 };

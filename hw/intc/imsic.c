@@ -14,7 +14,7 @@
 #include "hw/intc/cpu_input.h"
 #include "util/log.h"
 
-enum { MAX_HARTS = 8, PAGE_SIZE = 0x1000, SETEIPNUM_LE = 0, SETEIPNUM_BE = 4 };
+enum { PAGE_SIZE = 0x1000, SETEIPNUM_LE = 0, SETEIPNUM_BE = 4 };
 
 typedef struct Imsic {
     SysDevice sys;
@@ -57,7 +57,7 @@ static bool imsic_realize(void *dev, GError **err)
 
 static const PlanProp imsic_props[] = {
     PROP_BOOL(Imsic, machine_level, "mmode", false, "machine level instead of supervisor level"),
-    PROP_U32(Imsic, num_harts, "num-harts", 1, 1, MAX_HARTS, "harts, one page each"),
+    PROP_U32(Imsic, num_harts, "num-harts", 1, 1, CPU_INPUT_MAX_HARTS, "harts, one page each"),
 };
 
 static const SysRegionDesc imsic_regions[] = {

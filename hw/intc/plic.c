@@ -9,14 +9,14 @@
  *
  * plic_decode() computes the register at an offset, instead of RegDesc rows. The registers are
  * arrays whose lengths and writable bits follow from the properties num-sources and num-harts, up
- * to 227 registers, while rows are const and describe one register each.
+ * to thousands of registers, while rows are const and describe one register each.
  */
 #include "hw/core/sysdev.h"
 #include "hw/intc/cpu_input.h"
 #include "util/error.h"
 #include "util/log.h"
 
-enum { MAX_HARTS = 8, MAX_CONTEXTS = 2 * MAX_HARTS, MAX_SOURCES = 127, WORDS = 4 };
+enum { MAX_CONTEXTS = 2 * CPU_INPUT_MAX_HARTS, MAX_SOURCES = 127, WORDS = 4 };
 enum { PRIORITY_MASK = 7 };
 enum {
     PRIORITY_BASE = 0x0,
@@ -36,7 +36,7 @@ typedef struct PlicContext {
 
 typedef struct Plic {
     SysDevice sys;
-    uint32_t num_sources, num_harts;
+    uint32_t num_sources, num_harts, num_contexts;
     uint32_t priority[MAX_SOURCES + 1];
     uint32_t pending[WORDS], claimed[WORDS], level[WORDS];
     PlicContext ctx[MAX_CONTEXTS];
@@ -75,7 +75,7 @@ static unsigned plic_best_source(const Plic *s, const PlicContext *c, uint32_t f
 
 static void plic_update_outputs(Plic *s)
 {
-    for (unsigned i = 0; i < 2 * s->num_harts; i++) {
+    for (unsigned i = 0; i < s->num_contexts; i++) {
         bool level = plic_best_source(s, &s->ctx[i], s->ctx[i].threshold) != 0;
 
         cpu_drive(s->sys.dev.machine, i / 2, i % 2 ? INPUT_SEIP : INPUT_MEIP, level);
@@ -143,7 +143,7 @@ static uint32_t plic_source_mask(const Plic *s, unsigned word)
 
 static PlicReg plic_decode(Plic *s, uint64_t offset)
 {
-    unsigned contexts = 2 * s->num_harts, i, word;
+    unsigned i, word;
 
     if (offset < PENDING_BASE) {
         i = (offset - PRIORITY_BASE) / 4;
@@ -157,12 +157,12 @@ static PlicReg plic_decode(Plic *s, uint64_t offset)
     if (offset < CONTEXT_BASE) {
         i = (offset - ENABLE_BASE) / ENABLE_STRIDE;
         word = (offset - ENABLE_BASE) % ENABLE_STRIDE / 4;
-        return i < contexts && word < WORDS
+        return i < s->num_contexts && word < WORDS
                    ? (PlicReg){ &s->ctx[i].enable[word], plic_source_mask(s, word), NULL }
                    : (PlicReg){ 0 };
     }
     i = (offset - CONTEXT_BASE) / CONTEXT_STRIDE;
-    if (i >= contexts)
+    if (i >= s->num_contexts)
         return (PlicReg){ 0 };
     switch (offset % CONTEXT_STRIDE) {
     case THRESHOLD:
@@ -207,6 +207,7 @@ static bool plic_realize(void *dev, GError **err)
 {
     Plic *s = dev;
 
+    s->num_contexts = 2 * s->num_harts;
     s->sys.dev.n_irq_in = s->num_sources + 1;
     s->sys.dev.irq_in = g_new0(IrqPin, s->sys.dev.n_irq_in);
     irq_init(s->sys.dev.irq_in, s->sys.dev.n_irq_in, plic_input, s);
@@ -276,7 +277,7 @@ static const VmField plic_fields[] = {
     VM_U32_ARRAY(Plic, pending),
     VM_U32_ARRAY(Plic, claimed),
     VM_U32_ARRAY(Plic, level),
-    VM_STRUCT_ARRAY(Plic, ctx, &plic_context_vmstate),
+    VM_STRUCT_GROWING(Plic, ctx, &plic_context_vmstate, 2 * CPU_INPUT_SAVED_HARTS, num_contexts),
 };
 
 static const VmState plic_vmstate = {
@@ -290,7 +291,7 @@ static const VmState plic_vmstate = {
 
 static const PlanProp plic_props[] = {
     PROP_U32(Plic, num_sources, "num-sources", 96, 1, MAX_SOURCES, "interrupt sources, from 1"),
-    PROP_U32(Plic, num_harts, "num-harts", 1, 1, MAX_HARTS, "harts, two contexts each"),
+    PROP_U32(Plic, num_harts, "num-harts", 1, 1, CPU_INPUT_MAX_HARTS, "harts, two contexts each"),
 };
 
 static const SysRegionDesc plic_regions[] = {

@@ -282,7 +282,7 @@ static bool virt_load_device(Plan *p, const LoaderDevice *d, GError **err)
     if (d->image ? !virt_load_file(p, d, &entry, err) : d->data_len && !virt_load_value(p, d, err))
         return false;
     if (d->cpu_num < p->v->config.harts) {
-        p->v->starts_elsewhere |= 1u << d->cpu_num;
+        p->v->starts_elsewhere[d->cpu_num] = true;
         p->v->start_pc[d->cpu_num] = entry;
     }
     return true;
@@ -294,7 +294,7 @@ static bool virt_load_devices(Plan *p, GError **err)
 {
     static const char *const containers[] = { "peripheral", "peripheral-anon" };
 
-    p->v->starts_elsewhere = 0;
+    memset(p->v->starts_elsewhere, 0, sizeof(p->v->starts_elsewhere));
     for (unsigned bytes = 0; bytes < 2; bytes++) {
         for (size_t c = 0; c < G_N_ELEMENTS(containers); c++) {
             const GPtrArray *children = device_container(p->m, containers[c])->children;
@@ -391,7 +391,7 @@ bool virt_boot(Machine *m, const BoardBoot *boot, GError **err)
         make_boot_rom(&p);
         if (!boot->remember)
             virt_restore_boot_rom(v);
-        if (!boot->remember && v->starts_elsewhere)
+        if (!boot->remember && memchr(v->starts_elsewhere, true, sizeof(v->starts_elsewhere)))
             virt_reset_harts(v);
     }
     g_free(p.fdt);

@@ -354,10 +354,9 @@ void virt_reset_harts(Virt *v)
 
     for (guint i = 0; i < cpus->len; i++) {
         Cpu *cpu = g_ptr_array_index(cpus, i);
-        bool elsewhere = v->starts_elsewhere >> i & 1;
 
         cpu_log_reset(cpu);
-        cpu->type->reset(cpu, elsewhere ? v->start_pc[i] : virt_map[VIRT_MROM].base);
+        cpu->type->reset(cpu, v->starts_elsewhere[i] ? v->start_pc[i] : virt_map[VIRT_MROM].base);
     }
 }
 

@@ -13,7 +13,12 @@
 #include "hw/pci-host/ecam.h"
 #include "util/error.h"
 
-enum { IRQ_LEVEL_HIGH = 4, TREE_SIZE = 64 << 10, MAX_CELLS = 512 };
+enum {
+    IRQ_LEVEL_HIGH = 4,
+    TREE_SIZE = 64 << 10,
+    HART_SIZE = 4 << 10, /* of the nodes and references of a hart */
+    MAX_CELLS = 4 * VIRT_MAX_HARTS
+};
 
 typedef struct Fdt {
     void *blob;
@@ -519,7 +524,7 @@ static void add_root(Fdt *f)
 
 void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
 {
-    size_t size = TREE_SIZE + room;
+    size_t size = TREE_SIZE + (size_t)c->harts * HART_SIZE + room;
     Fdt f = { .blob = g_malloc0(size), .c = c, .next_phandle = 1 };
     int node;
 

@@ -36,6 +36,35 @@ def smp_bare(subject: Subject) -> None:
             check(status == 0, f"check {status} of bare/harts.c failed", "")
 
 
+def many_harts(subject: Subject, harts: int, machine: str, *macros: str) -> None:
+    """Run bare/many.c: every hart starts and receives each type of interrupt."""
+    if not shutil.which(COMPILER):
+        raise Skip(f"{COMPILER} not found: install gcc-riscv64-linux-gnu")
+    with tempfile.TemporaryDirectory() as scratch:
+        program = f"{scratch}/many.elf"
+        subprocess.run([COMPILER, *FLAGS, f"-DHARTS={harts}", *macros, "-o", program,
+                        str(BARE / "many.c")], check=True)
+        with Emulator(subject.program, ["-M", machine, "-smp", str(harts), "-bios", "none",
+                                        "-kernel", program], qmp=False,
+                      echo=subject.echo) as emulator:
+            status = emulator.wait(scaled(300))
+            check(status == 0, f"check {status} of bare/many.c failed", "")
+
+
+@test
+def smp_bare_plic(subject: Subject) -> None:
+    """64 harts (long: 512) with a PLIC start and receive interrupts, without an operating system.
+    """
+    many_harts(subject, 512 if subject.long else 64, "virt")
+
+
+@test
+def smp_bare_imsic(subject: Subject) -> None:
+    """64 harts (long: 512) with IMSICs start and receive interrupts, without an operating system.
+    """
+    many_harts(subject, 512 if subject.long else 64, "virt,aia=aplic-imsic", "-DIMSIC")
+
+
 def boot_linux(subject: Subject, harts: int, machine: str) -> None:
     """Linux starts every hart, runs work on each, and uses the machine's inter-processor
     interrupts."""
@@ -64,6 +93,14 @@ def smp_imsic(subject: Subject) -> None:
     """Eight harts with an IMSIC each."""
     subject.need_aia()
     boot_linux(subject, 8, MSI_MACHINE)
+
+
+@test
+def smp_many(subject: Subject) -> None:
+    """Sixteen harts with a PLIC (long: also 64 harts with each interrupt controller)."""
+    boot_linux(subject, 16, "virt")
+    for machine in ("virt", "virt,aia=aplic", MSI_MACHINE) if subject.long else ():
+        boot_linux(subject, 64, machine)
 
 
 @test

@@ -188,20 +188,20 @@ def run(pair, folder, times):
 def more_cpus(folder):
     """Check the rejection of a stream that requires more CPUs than the machine can have."""
     path = os.path.join(folder, "cpus")
-    with Machine(*VIRT) as source:
+    with Machine(*VIRT, "-smp", "100") as source:
         source.command("migrate", uri=f"file:{path}")
         assert source.wait("completed", "failed")["status"] == "completed"
     with open(path, "r+b") as f:
         data = f.read()
-        assert data.count(b'"cpus":1,') == 1
+        assert data.count(b'"cpus":100,') == 1
         f.seek(0)
-        f.write(data.replace(b'"cpus":1,', b'"cpus":9,'))
+        f.write(data.replace(b'"cpus":100,', b'"cpus":513,'))
     with Machine("-incoming", "defer") as target:
         target.command("migrate-incoming", uri=f"file:{path}")
         report = target.wait("completed", "failed")
-        assert report["status"] == "failed" and report["deficits"] == [
-            {"device": "machine", "property": "cpus", "wanted": "9", "have": "at most 8"}], report
-    print(f"nine CPUs: ok: {report['error-desc']}")
+        deficit = {"device": "machine", "property": "cpus", "wanted": "513", "have": "at most 512"}
+        assert report["status"] == "failed" and report["deficits"] == [deficit], report
+    print(f"513 CPUs: ok: {report['error-desc']}")
 
 
 def run_all(folder):

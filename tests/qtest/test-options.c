@@ -22,7 +22,7 @@ static const struct {
     { "-M virt,nosuch=on", "nosuch" },
     { "-M virt -m 0", "-m" },
     { "-M virt -m lots", "lots" },
-    { "-M virt -smp 9", "1 to 8 CPUs" },
+    { "-M virt -smp 513", "use a number from 1 to 512" },
     { "-M virt -smp zero", "zero" },
     { "-M virt -smp 0", "1 to 512" },
     { "-M virt -smp 4,sockets=3", "sockets (3) * cores (1) * threads (1) must be maxcpus (4)" },

@@ -71,6 +71,8 @@ typedef struct VmField {
     VmKind kind;
     size_t field;
     uint32_t count;    /* array length (0: a scalar), or bytes of BYTES */
+    size_t grow;       /* offset of a uint32_t with the length of an array that may have more than
+                        * `count` elements; 0: none. A property of the object determines it. */
     size_t stride;     /* of STRUCT arrays */
     uint64_t min, max; /* legal range of integers when max > 0 (signed kinds: as signed) */
     uint64_t mask;     /* legal bits when non-zero */
@@ -139,6 +141,22 @@ typedef struct VmState {
 #define VM_U32_ARRAY(T, m, ...) VM_ARRAY_(T, m, uint32_t, VM_KIND_U32, __VA_ARGS__)
 #define VM_U64_ARRAY(T, m, ...) VM_ARRAY_(T, m, uint64_t, VM_KIND_U64, __VA_ARGS__)
 #define VM_BYTES(T, m)          VM_ARRAY_(T, m, uint8_t, VM_KIND_BYTES)
+/* Arrays whose length is the member n, and at least `least`. */
+#define VM_U32_GROWING(T, m, least, n, ...)                                                        \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_U32, .count = (least), .grow = FIELD(T, n, uint32_t),          \
+        .field = offsetof(T, m) + 0 * sizeof(&((T *)0)->m[0] == (uint32_t *)0), __VA_ARGS__        \
+    }
+#define VM_U64_GROWING(T, m, least, n, ...)                                                        \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_U64, .count = (least), .grow = FIELD(T, n, uint32_t),          \
+        .field = offsetof(T, m) + 0 * sizeof(&((T *)0)->m[0] == (uint64_t *)0), __VA_ARGS__        \
+    }
+#define VM_STRUCT_GROWING(T, m, s, least, n)                                                       \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_STRUCT, .field = offsetof(T, m), .sub = (s), .count = (least), \
+        .grow = FIELD(T, n, uint32_t), .stride = sizeof(((T *)0)->m[0])                            \
+    }
 #define VM_STRUCT(T, m, s)                                                                         \
     {                                                                                              \
         .name = #m, .kind = VM_KIND_STRUCT, .field = offsetof(T, m), .sub = (s)                    \
@@ -161,6 +179,8 @@ typedef struct VmState {
 
 /* Return in *out the field that saves row i of a bank; false if the row has no member. */
 bool vm_bank_field(const VmField *bank, size_t i, VmField *out);
+/* Return the number of elements of an array of obj; 0: a scalar. */
+uint32_t vm_field_count(const VmField *f, const void *obj);
 /* Return the bytes of one element in a stream; 0 for a structure, a record and a bank. */
 unsigned vm_kind_bytes(VmKind kind);
 /* Append the state of obj. Returns the bytes written. */

@@ -8,6 +8,10 @@
 
 #include "hw/core/cpu.h"
 
+enum {
+    CPU_INPUT_MAX_HARTS = 512, /* harts of an interrupt controller, as in QEMU */
+    CPU_INPUT_SAVED_HARTS = 8, /* least number of harts in the saved state of a controller */
+};
 enum { INPUT_SSIP = 1, INPUT_MSIP = 3, INPUT_MTIP = 7, INPUT_SEIP = 9, INPUT_MEIP = 11 };
 
 /* Drive one input of hart n. No effect if the machine has no such hart. */

@@ -9,6 +9,7 @@
 #define HW_RISCV_VIRT_H
 
 #include "hw/core/board.h"
+#include "hw/intc/cpu_input.h"
 #include "hw/riscv/loader.h"
 
 typedef enum VirtRegion {
@@ -52,7 +53,7 @@ enum {
     VIRT_N_VIRTIO = 8,
     VIRT_N_FLASH = 2,
     VIRT_N_SOURCES = 96,
-    VIRT_MAX_HARTS = 8,
+    VIRT_MAX_HARTS = CPU_INPUT_MAX_HARTS,
     VIRT_MAX_ROOTS = 32, /* extra PCI roots that the device tree can name */
     VIRT_IMSIC_IDS = 255,
     VIRT_TIMEBASE = 10000000,
@@ -111,7 +112,7 @@ typedef struct Virt {
     Device *flash[VIRT_N_FLASH], *fw_cfg; /* NULL: the machine has none */
     uint8_t boot_rom[VIRT_BOOT_ROM_SIZE]; /* content of rom after a reset, once booted is true */
     bool booted;
-    uint32_t starts_elsewhere; /* bit n: hart n starts at start_pc[n], not in the boot ROM */
+    bool starts_elsewhere[VIRT_MAX_HARTS]; /* hart n starts at start_pc[n], not in the boot ROM */
     uint64_t start_pc[VIRT_MAX_HARTS];
 } Virt;
 
