@@ -80,3 +80,5 @@ def icount_linux(subject: Subject) -> None:
                 hashes.add(trace(subject, f"shift=2,sleep={sleep}", disk, log))
             check(len(hashes) == 1, f"{len(hashes)} traces in {boots} boots, sleep={sleep}",
                   str(hashes))
+            if subject.long:
+                print(f"{boots} boots, sleep={sleep}: interrupts and console", *hashes.pop())
