@@ -98,9 +98,14 @@ struct json_object *block_filename_parse(const char *text, GError **err)
         (g_str_equal(protocol, "null-co") || g_str_equal(protocol, "null-aio"))) {
         return drive_named_driver(protocol, NULL);
     }
+    if (g_str_equal(protocol, "nbd") || g_str_equal(protocol, "nbd+tcp") ||
+        g_str_equal(protocol, "nbd+unix")) {
+        return nbd_filename_parse(text, err);
+    }
     error_set(err, ERROR_USER,
-              "Unknown protocol '%s'; use file:PATH, host_device:PATH, null-co://, "
-              "null-aio:// or json:{...} (a path with a colon: ./PATH)",
+              "Unknown protocol '%s'; use file:PATH, host_device:PATH, nbd://HOST:PORT/EXPORT, "
+              "nbd+unix:///EXPORT?socket=PATH, null-co://, null-aio:// or json:{...} (a path with "
+              "a colon: ./PATH)",
               protocol);
     return NULL;
 }

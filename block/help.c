@@ -9,7 +9,8 @@ typedef struct KeyHelp {
 } KeyHelp;
 
 static const KeyHelp drive_help[] = {
-    { "file", "NAME", "image file, file:PATH, host_device:PATH, null-co:// or json:{...}" },
+    { "file", "NAME",
+      "image file, file:PATH, host_device:PATH, nbd://..., null-co:// or json:{...}" },
     { "file.KEY", "VALUE", "an option of the node of the file, as file.locking=off" },
     { "id", "ID", "name for -device TYPE,drive=ID (default: the interface and a number)" },
     { "if", "none|virtio|scsi|pflash",
@@ -95,6 +96,18 @@ static const KeyHelp throttle_help[] = {
     { "throttle-group", "ID", "the -object throttle-group with the limits" },
 };
 
+static const KeyHelp nbd_help[] = {
+    { "server.type", "inet|unix", "class of the address of the server" },
+    { "server.host, server.port", "TEXT", "inet: host name or address, and port (usual: 10809)" },
+    { "server.ipv4, server.ipv6", "on|off", "inet: only addresses of this family" },
+    { "server.path", "PATH", "unix: path of the socket" },
+    { "server.abstract", "on|off", "unix: the path is a name in the abstract name space" },
+    { "export", "NAME", "name of the disk on the server (default: empty)" },
+    { "reconnect-delay", "SECONDS",
+      "how long requests wait for a new connection (default: 0: they fail)" },
+    { "open-timeout", "SECONDS", "how long the first connection is tried (default: 0: once)" },
+};
+
 static void help_add_keys(GString *out, const KeyHelp *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -120,6 +133,8 @@ static void help_add_driver_keys(GString *out, const BlockDriver *drv)
         help_add_keys(out, blkdebug_help, G_N_ELEMENTS(blkdebug_help));
     } else if (drv == &block_throttle) {
         help_add_keys(out, throttle_help, G_N_ELEMENTS(throttle_help));
+    } else if (drv == &block_nbd) {
+        help_add_keys(out, nbd_help, G_N_ELEMENTS(nbd_help));
     } else if (drv == &block_qcow2) {
         help_add_keys(out, qcow2_help, G_N_ELEMENTS(qcow2_help));
     } else if (drv == &block_null || drv == &block_null_aio) {

@@ -9,6 +9,7 @@
  *   raw.c overlay.c file.c null.c blkdebug.c   drivers; image_lock.c: the locks of file.c
  *   throttle.c    I/O limits and their filter; limits.c: their options; filter.c: parts of filters
  *   qcow2.c       the qcow2 driver (block/qcow2_internal.h); backing.c: backing files
+ *   nbd.c         the NBD client (block/nbd_internal.h)
  *   probe.c       signatures of image formats
  *   snapshot.c    internal snapshots, of drivers that store them
  *   drive.c       -drive as node options; query.c stats.c: queries; options.c: option values
@@ -303,6 +304,10 @@ BlockNode *drive_medium_new(Machine *m, const char *filename, const char *format
 /* The format was probed: reject writes that would change the result of probing. */
 void raw_set_probed(BlockNode *n);
 
+/* --- nbd_server.c --- */
+/* The node options for nbd://..., nbd+tcp://..., nbd+unix://... or nbd:.... NULL with *err. */
+struct json_object *nbd_filename_parse(const char *text, GError **err);
+
 /* --- image_lock.c: locks on an open image (facts in block/block.h) --- */
 typedef struct ImageLock {
     int fd;
@@ -322,7 +327,7 @@ const char *perm_name(unsigned perm);
 bool overlay_is(const BlockNode *n);
 
 extern const BlockDriver block_file, block_host_device, block_null, block_null_aio, block_raw,
-    block_overlay, block_qcow2, block_blkdebug, block_throttle, block_empty;
+    block_overlay, block_qcow2, block_blkdebug, block_throttle, block_empty, block_nbd;
 
 /* --- options.c --- */
 /* The text of a scalar option, NULL if absent. */

@@ -11,7 +11,7 @@
 /* Drivers that users can name. The overlay is used by snapshot=on only. */
 static const BlockDriver *const drivers[] = { &block_file,     &block_host_device, &block_null,
                                               &block_null_aio, &block_raw,         &block_qcow2,
-                                              &block_blkdebug, &block_throttle };
+                                              &block_blkdebug, &block_throttle,    &block_nbd };
 
 enum { NAME_LEN_MAX = 127 };
 

@@ -323,14 +323,51 @@ static bool connector_failed(const Connector *c)
 
 /* --- by waiting --- */
 
+int connector_poll(const Connector *c, struct pollfd *p)
+{
+    *p = (struct pollfd){ c->lookup ? c->lookup->done : c->fd, c->lookup ? POLLIN : POLLOUT, 0 };
+    return c->retry ? RETRY_MS : c->connected || connector_failed(c) ? 0 : -1;
+}
+
+/* Return the result of a connector that is not connecting any more: 1 or -1; otherwise 0. */
+static int connector_result(Connector *c, int *fd, GError **err)
+{
+    if (c->connected) {
+        *fd = c->fd;
+        c->fd = -1;
+        return 1;
+    }
+    if (connector_failed(c)) {
+        g_propagate_error(err, g_steal_pointer(&c->why));
+        return -1;
+    }
+    return 0;
+}
+
+int connector_try(Connector *c, int *fd, GError **err)
+{
+    struct pollfd p;
+
+    if (!c->connected && !connector_failed(c)) {
+        connector_poll(c, &p);
+        if (c->retry || poll(&p, 1, 0) > 0) {
+            connector_step(c);
+        }
+    }
+    return connector_result(c, fd, err);
+}
+
 int connector_wait(Connector *c, int ms, int *fd, GError **err)
 {
     gint64 end = g_get_monotonic_time() + ms * (gint64)1000;
 
     while (!c->connected && !connector_failed(c)) {
-        struct pollfd p = { c->lookup ? c->lookup->done : c->fd, c->lookup ? POLLIN : POLLOUT, 0 };
         gint64 left = ms < 0 ? -1 : MAX(0, (end - g_get_monotonic_time()) / 1000);
-        int r = lookup_poll(&p, c->retry ? RETRY_MS : (int)left);
+        struct pollfd p;
+        int r;
+
+        connector_poll(c, &p);
+        r = lookup_poll(&p, c->retry ? RETRY_MS : (int)left);
 
         if (r > 0 || c->retry) {
             connector_step(c);
@@ -339,13 +376,7 @@ int connector_wait(Connector *c, int ms, int *fd, GError **err)
             return 0;
         }
     }
-    if (c->connected) {
-        *fd = c->fd;
-        c->fd = -1;
-        return 1;
-    }
-    g_propagate_error(err, g_steal_pointer(&c->why));
-    return -1;
+    return connector_result(c, fd, err);
 }
 
 /* --- from a main context --- */

@@ -2,11 +2,12 @@
 /*
  * Block back ends: a graph of named nodes with a device or a drive at the top.
  *
- * Graph. A protocol node (file, host_device, null-co, null-aio) accesses data. A format or filter
- * node (raw, qcow2, blkdebug, throttle, overlay) works on a child: a node that the user named, or
- * one that was created inline together with its parent. A qcow2 node may have a second one, its
- * backing file. A node exists while something refers to it: the user who created it by name
- * (blockdev-add), a parent node, a drive, or a device. A chain has at most BLOCK_DEPTH_MAX nodes.
+ * Graph. A protocol node (file, host_device, nbd, null-co, null-aio) accesses data. A format or
+ * filter node (raw, qcow2, blkdebug, throttle, overlay) works on a child: a node that the user
+ * named, or one that was created inline together with its parent. A qcow2 node may have a second
+ * one, its backing file. A node exists while something refers to it: the user who created it by
+ * name (blockdev-add), a parent node, a drive, or a device. A chain has at most BLOCK_DEPTH_MAX
+ * nodes.
  *
  * Permissions. Every reference to a node states the permissions that it uses and those that it
  * shares with all other references (BLOCK_PERM_*). A reference that conflicts with another is
@@ -107,6 +108,7 @@ typedef enum BlockErrorPolicy {
  *            any driver         read-only, auto-read-only, force-share, discard, detect-zeroes,
  *                               cache.direct, cache.no-flush
  *            file, host_device  filename, aio, locking
+ *            nbd                server, export, reconnect-delay, open-timeout
  *            null-co, null-aio  size, read-zeroes
  *            raw                file (a node name, or the options of an inline node), offset, size
  *            blkdebug           image, inject-error
@@ -124,8 +126,8 @@ BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive
 
 /**
  * block_drive_new() - Create the nodes of a -drive.
- * @options: id (required), file (a path, null-co://, file:PATH or json:{...}, or an object of node
- *           options), format or driver, snapshot, media, readonly or read-only, cache, aio,
+ * @options: id (required), file (a path, null-co://, nbd://..., file:PATH or json:{...}, or an
+ * object of node options), format or driver, snapshot, media, readonly or read-only, cache, aio,
  * discard, detect-zeroes, werror, rerror, copy-on-read=off, and options of the node
  *
  * Without a format the image is probed. A format that this build cannot open is rejected by name.

@@ -4,13 +4,15 @@
  * connect().
  *
  * A Connector tries the addresses of a name until one accepts. It is driven either by a main
- * context (connector_start()) or by the caller (connector_wait()).
+ * context (connector_start()) or by the caller (connector_wait(), or connector_poll() and
+ * connector_try()).
  */
 #ifndef UTIL_CONNECTOR_H
 #define UTIL_CONNECTOR_H
 
 #include <glib.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
@@ -44,6 +46,13 @@ typedef void ConnectorFn(void *opaque, int fd, const GError *err);
 /** connector_start() - Call @fn once from @context (NULL: the default one), never before this
  * function returns. */
 void connector_start(Connector *c, GMainContext *context, ConnectorFn *fn, void *opaque);
+
+/** connector_poll() - Set @p to the descriptor and the events that the connector waits for. Returns
+ * the milliseconds after which connector_try() is called in any case; -1: none. */
+int connector_poll(const Connector *c, struct pollfd *p);
+
+/** connector_try() - As connector_wait(), without waiting and for any thread. */
+int connector_try(Connector *c, int *fd, GError **err);
 
 /**
  * connector_wait() - Wait until the connector has finished.
