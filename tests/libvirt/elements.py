@@ -61,7 +61,7 @@ class Domain:
 
     def __init__(self, daemon: Daemon, base: Path) -> None:
         self.daemon, self.base = daemon, base
-        self.pid = int((daemon.root / f"run/qemu/{NAME}.pid").read_text())
+        self.pid = int(daemon.pid_file(NAME).read_text())
         text = Path(f"/proc/{self.pid}/cmdline").read_bytes().decode()
         self.words = text.rstrip("\0").split("\0")
 

@@ -17,6 +17,7 @@ import contextlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -222,13 +223,13 @@ def restart(t: Test) -> None:
     """The daemon reconnects to the domain, also after SIGKILL, and the guest continues."""
     t.up()
     before = t.count()
-    pid = (t.a.root / f"run/qemu/{NAME}.pid").read_text()
+    pid = t.a.pid_file(NAME).read_text()
     for force in (False, True):
         t.a.stop(force)
         t.a.start()
         until("the domain", lambda: t.state().startswith("running"), 20,
               lambda: f"{t.state()}\n{t.a.describe()}")
-        check((t.a.root / f"run/qemu/{NAME}.pid").read_text() == pid, "another process")
+        check(t.a.pid_file(NAME).read_text() == pid, "another process")
         t.continues(before)
     t.a.virsh("suspend", NAME)
     t.a.virsh("resume", NAME)
@@ -278,6 +279,7 @@ def refusals(t: Test) -> None:
 
 import flows_migration  # noqa: E402, F401    the order of the flows is the order of the modules
 import flows_more  # noqa: E402, F401
+import flows_rest  # noqa: E402, F401
 
 
 # --- the end ---
@@ -337,7 +339,7 @@ def run_flows(t: Test, chosen: list[tuple[str, Callable]], table: bool) -> list[
         t.notes = []
         try:
             function(t)
-        except (TestFailure, VirshError, TypeError, OSError) as error:
+        except (TestFailure, VirshError, TypeError, ValueError, OSError, subprocess.TimeoutExpired) as error:
             problem = str(error) or repr(error)
             if not isinstance(error, TestFailure):
                 problem += "\n" + traceback.format_exc()

@@ -30,12 +30,12 @@ def shutdown(t: Test) -> None:
 def reboot(t: Test) -> None:
     """The daemon resets the domain when the guest powers off."""
     with Second(t) as second:
-        pid = (t.a.root / f"run/qemu/{SECOND}.pid").read_text()
+        pid = t.a.pid_file(SECOND).read_text()
         second.waits_for_key()
         t.a.virsh("reboot", SECOND)
         second.console.expect("^BACKPLANE-INIT", 180)
         check(second.state().startswith("running"), second.state())
-        check((t.a.root / f"run/qemu/{SECOND}.pid").read_text() == pid, "another process")
+        check(t.a.pid_file(SECOND).read_text() == pid, "another process")
 
 
 @flow("change-media: eject, insert, update")

@@ -104,7 +104,10 @@ class Daemon:
             self.process = subprocess.Popen(
                 ["unshare", "-m", "--propagation", "private", "sh", "-c", "\n".join(script)],
                 stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, cwd=self.root)
+        self.await_answer()
 
+    def await_answer(self) -> None:
+        """Wait until the daemon responds."""
         def responds() -> bool:
             if self.process.poll() is not None:
                 raise TestFailure(f"libvirtd ended: {self.describe()}")
@@ -129,11 +132,11 @@ class Daemon:
                 self.stop()
         if self.process and self.process.poll() is None:
             self.process.kill()
-        for file in (self.root / "run").glob("qemu/*.pid"):
+        for file in self.pid_file("x").parent.glob("*.pid"):
             with contextlib.suppress(OSError, ValueError):
                 pid = int(file.read_text())
-                if str(self.root / "lib").encode() in Path(f"/proc/{pid}/cmdline").read_bytes() or \
-                        b"/var/lib/libvirt" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                line = Path(f"/proc/{pid}/cmdline").read_bytes()
+                if str(self.root).encode() in line or b"/var/lib/libvirt" in line:
                     os.kill(pid, signal.SIGKILL)
 
     def describe(self) -> str:
@@ -145,6 +148,10 @@ class Daemon:
         return f"--- libvirtd {self.name}\n{text}"
 
     # --- virsh ---
+
+    def pid_file(self, domain: str) -> Path:
+        """Return the file with the number of a domain's process."""
+        return self.root / f"run/qemu/{domain}.pid"
 
     @property
     def uri(self) -> str:
@@ -183,6 +190,36 @@ class Daemon:
         file = self.base / "device.xml"
         file.write_text(text)
         return self.virsh(f"{verb}-device", domain, file, *flags)
+
+
+class SessionDaemon(Daemon):
+    """A libvirtd of an unprivileged user, with that user's folders below the directory of the test."""
+
+    USER = "nobody"
+
+    def start(self) -> None:
+        """Start the daemon and wait until it responds."""
+        self.base.chmod(0o755)
+        self.sockets = self.root / "run/libvirt"
+        for file in (self.root, *self.root.rglob("*")):
+            shutil.chown(file, self.USER)
+        folders = {f"XDG_{name}": str(self.root / folder) for name, folder in (
+            ("RUNTIME_DIR", "run"), ("CONFIG_HOME", "etc"), ("CACHE_HOME", "cache"), ("DATA_HOME", "lib"))}
+        with open(self.root / "stderr", "ab") as errors:
+            self.process = subprocess.Popen(
+                ["setpriv", f"--reuid={self.USER}", "--regid=nogroup", "--clear-groups", "--inh-caps=-all",
+                 LIBVIRTD, "-p", str(self.root / "pid")], stdin=subprocess.DEVNULL, stdout=errors,
+                stderr=errors, cwd=self.root, env=os.environ | folders | {"HOME": str(self.root)})
+        self.await_answer()
+
+    def pid_file(self, domain: str) -> Path:
+        """Return the file with the number of a domain's process."""
+        return self.root / f"run/libvirt/qemu/run/{domain}.pid"
+
+    @property
+    def uri(self) -> str:
+        """Return the URI of the daemon."""
+        return f"qemu+unix:///session?socket={self.sockets}/libvirt-sock"
 
 
 class Console:
