@@ -80,6 +80,20 @@ static bool tap_check_script(struct json_object *o, const char *key, GError **er
     return true;
 }
 
+static bool tap_check_vhost(struct json_object *o, GError **err)
+{
+    const char *vhost = net_opt(o, "vhost"), *fd = net_opt(o, "vhostfd");
+    bool off = !vhost || g_str_equal(vhost, "off") || g_str_equal(vhost, "false");
+
+    if (off && !fd) {
+        return true;
+    }
+    return error_set(err, ERROR_USER,
+                     "vhost%s=%s: this version does not use vhost of the host; use vhost=off (in "
+                     "libvirt <driver name='qemu'/>)",
+                     off ? "fd" : "", off ? fd : vhost);
+}
+
 static bool tap_open(Netdev *n, struct json_object *o, GError **err)
 {
     NetTap *t = g_new0(NetTap, 1);
@@ -96,7 +110,7 @@ static bool tap_open(Netdev *n, struct json_object *o, GError **err)
         return false;
     }
     if (!tap_check_script(o, "script", err) || !tap_check_script(o, "downscript", err) ||
-        (!fd && !tap_make(t, net_opt(o, "ifname"), err))) {
+        !tap_check_vhost(o, err) || (!fd && !tap_make(t, net_opt(o, "ifname"), err))) {
         tap_close(n);
         return false;
     }
@@ -128,7 +142,8 @@ static char *tap_info(const Netdev *n)
                         : g_strdup_printf("fd=%d", t->fd);
 }
 
-static const char *const tap_keys[] = { "ifname", "fd", "script", "downscript", NULL };
+static const char *const tap_keys[] = { "ifname", "fd",      "script", "downscript",
+                                        "vhost",  "vhostfd", NULL };
 const NetKind net_tap = { "tap", tap_keys, tap_open, tap_close, tap_send, tap_info };
 
 /* --- hubport --- */

@@ -457,7 +457,7 @@ def check_net_sockets():
 
 
 @covers("-netdev tap", "-netdev tap ifname=", "-netdev tap fd=", "-netdev tap script=",
-        "-netdev tap downscript=")
+        "-netdev tap downscript=", "-netdev tap vhost=", "-netdev tap vhostfd=")
 def check_tap():
     status, out, err = run("-M", "virt", "-accel", "qtest", "-bios", "none", "-display",
                          "none", "-serial", "none", "-monitor", "none", "-qmp", "stdio", "-netdev",
@@ -468,6 +468,9 @@ def check_tap():
     assert "bpopt0" in out if status == 0 else "tun" in err or "bpopt0" in err, err
     refused("fd=999", "-M", "virt", "-display", "none", "-accel", "qtest", "-netdev",
             "tap,id=n,fd=999")
+    for option, text in (("vhost=on", "use vhost=off"), ("vhost=off", "fd=999"), ("vhostfd=3", "vhostfd=3")):
+        refused(text, "-M", "virt", "-display", "none", "-accel", "qtest", "-netdev", f"tap,id=n,{option},fd=999"
+                if option == "vhost=off" else f"tap,id=n,{option},fd=0")
 
 
 # --- host objects ---
