@@ -5,8 +5,8 @@
 Each domain is defined with this emulator and with QEMU; libvirt assigns the addresses. Those in the
 XML of both must be equal, and each emulator must have its functions there (query-pci; of QEMU only
 those on the root bus, because it has no bus numbers without firmware). With this emulator the
-addresses remain after destroy and start, a restart of the daemon and a migration. The domains are
-paused: no guest runs.
+addresses remain after destroy and start, a restart of the daemon and a migration. These domains are
+paused. Linux then boots in the domain, and must find each device behind the bridges that the XML names.
 
 usage: addresses.py [--emulator PROGRAM] [--control QEMU]
 
@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -25,8 +26,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
+import material  # noqa: E402
 import rig  # noqa: E402
-from rig import Daemon, VirshError  # noqa: E402
+from rig import Console, Daemon, VirshError  # noqa: E402
 from waiting import TestFailure, until  # noqa: E402
 
 NAME = "addresses"
@@ -143,6 +145,44 @@ def same(what: str, wanted: object, found: object) -> None:
         raise TestFailure(f"{what}: {found} instead of {wanted}")
 
 
+def chains_of_xml(text: str) -> list[tuple[str, ...]]:
+    """Return, for each device of a domain, the slots and functions from the root bus to the device."""
+    places, controllers = [], {}
+    for device in ET.fromstring(text).find("devices"):
+        for a in device.findall("address[@type='pci']"):
+            bus, slot, function = (int(a.get(key), 16) for key in ("bus", "slot", "function"))
+            places.append((bus, f"{slot:02x}.{function}"))
+            if device.tag == "controller" and device.get("type") == "pci":
+                controllers[int(device.get("index"))] = places[-1]
+
+    def chain(bus: int, place: str) -> tuple[str, ...]:
+        return (*(chain(*controllers[bus]) if bus else ()), place)
+
+    return sorted(chain(*each) for each in places)
+
+
+def check_guest(a: Daemon, emulator: str, devices: str, base: Path) -> None:
+    """Linux in the guest finds each device behind the bridges that the XML names."""
+    boot = (f"<kernel>{material.hotplug_kernel()}</kernel><initrd>{material.initramfs('hotplug')}</initrd>"
+            "<cmdline>console=ttyS0 cryptomgr.notests</cmdline>")
+    text = DOMAIN.format(name=NAME, emulator=emulator, devices=devices.replace("@BASE@", str(base)))
+    text = text.replace("<boot dev='cdrom'/>", boot).replace(
+        "<memballoon", "<serial type='pty'/><memballoon").replace("<memory unit='MiB'>64", "<memory unit='MiB'>192")
+    a.define(text)
+    a.virsh("start", NAME)
+    console = Console(a, NAME)
+    console.expect("^BACKPLANE-INIT", 120)
+    console.expect("^~ # ", 120)
+    console.send("dmesg -n 1; stty -echo; PS1='' PS2=''")
+    console.shell("true")
+    found = console.shell("cd /sys/bus/pci/devices && for d in *; do readlink $d; done")
+    chains = sorted(tuple(re.findall(r"[0-9a-f]{4}:[0-9a-f]{2}:([0-9a-f]{2}\.[0-7])", line))
+                    for line in found.splitlines())
+    console.close()
+    same("in the guest", chains_of_xml(a.virsh("dumpxml", NAME)),
+         [each for each in chains if each != ("00.0",)])      # the host bridge
+
+
 def check_domain(a: Daemon, b: Daemon, emulator: str, control: str, devices: str, base: Path) -> int:
     """Compare one domain. Return the number of addresses."""
     try:
@@ -164,6 +204,8 @@ def check_domain(a: Daemon, b: Daemon, emulator: str, control: str, devices: str
         a.virsh("migrate", NAME, b.uri, "--p2p", "--live", "--unsafe", "--migrateuri",
                 "tcp:127.0.0.1", "--persistent", "--undefinesource", seconds=120)
         same("after a migration", ours, (addresses(b.virsh("dumpxml", NAME)), functions(b)))
+        end(b)
+        check_guest(a, emulator, devices, base)
         return len(ours[0])
     finally:
         end(a)
@@ -177,6 +219,10 @@ def main() -> int:
     parser.add_argument("--control", default=shutil.which("qemu-system-riscv64") or "")
     options = parser.parse_args()
     reason = rig.unsuitable()
+    try:
+        material.hotplug_kernel(), material.initramfs("hotplug")
+    except material.MaterialError as error:
+        reason = reason or str(error)
     if reason:
         print(f"1..0 # SKIP {reason}")
         return 77

@@ -344,6 +344,10 @@ def run_flows(t: Test, chosen: list[tuple[str, Callable]], table: bool) -> list[
             if not isinstance(error, TestFailure):
                 problem += "\n" + traceback.format_exc()
         seconds = time.monotonic() - begin
+        if problem:     # the next flow starts another guest
+            for daemon in (t.a, t.b):
+                with contextlib.suppress(TestFailure, subprocess.TimeoutExpired):
+                    daemon.run("destroy", NAME, check=False)
         results.append((title, seconds, problem, t.notes))
         print(f"{'not ok' if problem else 'ok'} {number} {title} # {seconds:.1f} s", flush=True)
         for line in [*t.notes, *problem.splitlines()] if problem or table else []:
