@@ -466,8 +466,6 @@ row("interface type ethernet", "devices", nic(type="ethernet", inner="<target de
     host("/sys/class/net/bptest0/address", Path.exists))
 row("interface driver name qemu", "devices",
     nic(type="ethernet", driver="name='qemu'", inner="<target dev='bptest2' managed='yes'/>"), prop("net0", "netdev", "hostnet0"))
-row("interface driver name vhost", "devices",
-    nic(type="ethernet", driver="name='vhost'", inner="<target dev='bptest3' managed='yes'/>"), refused="vhost")
 row("interface ip address", "devices", nic("<ip family='ipv4' address='172.17.2.0' prefix='24'/>"),
     arg("-netdev", '"net":"172.17.2.0/24"'))
 row("interface link down", "devices", nic("<link state='down'/>"),
