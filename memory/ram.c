@@ -259,7 +259,7 @@ void ram_block_free(RamBlock *block)
 
 void ram_written_any(RamBlock *block, uint64_t offset, uint64_t len)
 {
-    bool tracking = __atomic_load_n(&block->tracking, __ATOMIC_RELAXED);
+    uint8_t tracking = __atomic_load_n(&block->tracking, __ATOMIC_RELAXED);
     uint64_t page, last;
     bool code = false;
 
@@ -269,9 +269,9 @@ void ram_written_any(RamBlock *block, uint64_t offset, uint64_t len)
     last = (offset + len - 1) >> RAM_PAGE_BITS;
     for (page = offset >> RAM_PAGE_BITS; page <= last; page++) {
         /* A full barrier: the data must be visible before the bit is found set or set. */
-        uint8_t state =
-            tracking ? __atomic_fetch_or(&block->pages[page], RAM_PAGE_DIRTY, __ATOMIC_SEQ_CST)
-                     : __atomic_load_n(&block->pages[page], __ATOMIC_SEQ_CST);
+        uint8_t state = tracking
+                            ? __atomic_fetch_or(&block->pages[page], tracking, __ATOMIC_SEQ_CST)
+                            : __atomic_load_n(&block->pages[page], __ATOMIC_SEQ_CST);
 
         code |= (state & RAM_PAGE_CODE) != 0;
     }
@@ -293,7 +293,7 @@ void ram_dirty_track(RamBlock *block, bool on)
     uint64_t n = block->size >> RAM_PAGE_BITS;
 
     if (on) {
-        __atomic_store_n(&block->tracking, true, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(&block->tracking, RAM_PAGE_DIRTY, __ATOMIC_SEQ_CST);
         for (uint64_t i = 0; i < n / AT_ONCE; i++) {
             __atomic_fetch_or((uint64_t *)block->pages + i, WORD_DIRTY, __ATOMIC_RELAXED);
         }
@@ -301,18 +301,19 @@ void ram_dirty_track(RamBlock *block, bool on)
             __atomic_fetch_or(&block->pages[i], RAM_PAGE_DIRTY, __ATOMIC_RELAXED);
         }
     } else {
-        __atomic_store_n(&block->tracking, false, __ATOMIC_SEQ_CST);
+        __atomic_fetch_and(&block->tracking, (uint8_t)~RAM_PAGE_DIRTY, __ATOMIC_SEQ_CST);
     }
 }
 
-static uint64_t fetch_page(RamBlock *block, uint64_t page, uint64_t i, unsigned long *bitmap)
+static uint64_t fetch_page(RamBlock *block, uint8_t bit, uint64_t page, uint64_t i,
+                           unsigned long *bitmap)
 {
     uint8_t old = __atomic_load_n(&block->pages[page], __ATOMIC_RELAXED);
 
-    if (!(old & RAM_PAGE_DIRTY)) {
+    if (!(old & bit)) {
         return 0;
     }
-    __atomic_fetch_and(&block->pages[page], (uint8_t)~RAM_PAGE_DIRTY, __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&block->pages[page], (uint8_t)~bit, __ATOMIC_SEQ_CST);
     bitmap[i / (8 * sizeof(long))] |= 1ul << i % (8 * sizeof(long));
     return 1;
 }
@@ -342,11 +343,44 @@ uint64_t ram_dirty_fetch(RamBlock *block, uint64_t first, uint64_t n, unsigned l
             count += fetch_word(block, first + i, i, bitmap);
             i += AT_ONCE;
         } else {
-            count += fetch_page(block, first + i, i, bitmap);
+            count += fetch_page(block, RAM_PAGE_DIRTY, first + i, i, bitmap);
             i++;
         }
     }
     return count;
+}
+
+void ram_view_track(RamBlock *block, bool on)
+{
+    if (!on) {
+        __atomic_fetch_and(&block->tracking, (uint8_t)~RAM_PAGE_VIEW, __ATOMIC_SEQ_CST);
+        return;
+    }
+    __atomic_fetch_or(&block->tracking, RAM_PAGE_VIEW, __ATOMIC_SEQ_CST);
+    for (uint64_t i = 0; i < block->size >> RAM_PAGE_BITS; i++) {
+        __atomic_fetch_or(&block->pages[i], RAM_PAGE_VIEW, __ATOMIC_RELAXED);
+    }
+}
+
+uint64_t ram_view_fetch(RamBlock *block, uint64_t first, uint64_t n, unsigned long *bitmap)
+{
+    uint64_t count = 0;
+
+    memset(bitmap, 0, (n + 8 * sizeof(long) - 1) / (8 * sizeof(long)) * sizeof(long));
+    for (uint64_t i = 0; i < n; i++) {
+        count += fetch_page(block, RAM_PAGE_VIEW, first + i, i, bitmap);
+    }
+    return count;
+}
+
+bool ram_view_changed_any(const RamBlock *block, uint64_t first, uint64_t n)
+{
+    for (uint64_t i = first; i < first + n; i++) {
+        if (__atomic_load_n(&block->pages[i], __ATOMIC_RELAXED) & RAM_PAGE_VIEW) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool ram_page_direct_write_any(const RamBlock *block, uint64_t page)
@@ -356,5 +390,5 @@ bool ram_page_direct_write_any(const RamBlock *block, uint64_t page)
     if (block->read_only || state & RAM_PAGE_CODE) {
         return false;
     }
-    return !__atomic_load_n(&block->tracking, __ATOMIC_ACQUIRE) || state & RAM_PAGE_DIRTY;
+    return !(__atomic_load_n(&block->tracking, __ATOMIC_ACQUIRE) & ~state);
 }

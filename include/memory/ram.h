@@ -7,7 +7,8 @@
  * and devices to dirty tracking (migration, framebuffers) and to the decoders of guest code.
  *
  * Invariants
- *  - While tracking is on, a page without RAM_PAGE_DIRTY has no direct write entry in any TLB. The
+ *  - While tracking is on, a page without RAM_PAGE_DIRTY has no direct write entry in any TLB, and
+ *    while a display is watched, a page without RAM_PAGE_VIEW. The
  *    first write uses the slow path and calls ram_written_any().
  *  - A page with RAM_PAGE_CODE has no direct write entry either, until its code is dropped.
  *  - Sizes are multiples of RAM_PAGE_SIZE. Host memory is page aligned; it is shared and initially
@@ -26,6 +27,7 @@
 enum {
     RAM_PAGE_DIRTY = 1 << 0, /* written since the last ram_dirty_fetch() */
     RAM_PAGE_CODE = 1 << 1,  /* the page contains decoded guest code (accel/codepage.c) */
+    RAM_PAGE_VIEW = 1 << 2,  /* written since the last ram_view_fetch() */
 };
 
 /*
@@ -45,7 +47,7 @@ struct RamBlock {
     bool holes;         /* SEEK_DATA on fd finds pages that the host never provided */
     uint8_t *host;      /* mapping of the block */
     uint8_t *pages;     /* size / RAM_PAGE_SIZE bytes of RAM_PAGE_*; atomic access only */
-    bool tracking;      /* dirty tracking on (atomic) */
+    uint8_t tracking;   /* RAM_PAGE_DIRTY, RAM_PAGE_VIEW: bits that writes set (atomic) */
     bool discard;       /* the contents are discarded when the block is freed */
     bool read_only;     /* guest stores have no effect (ROM) */
     bool device_stores; /* read_only as well: the operations of the region perform guest stores */
@@ -110,6 +112,13 @@ void ram_dirty_track(RamBlock *block, bool on);
  * remove the direct write entries of these pages from every CPU (cpus_exclusive() and a TLB flush)
  * before it reads the pages. Machine lock. */
 uint64_t ram_dirty_fetch(RamBlock *block, uint64_t first, uint64_t n, unsigned long *bitmap);
+
+/* As ram_dirty_track() and ram_dirty_fetch(), for a display server that watches a framebuffer. Each
+ * page has a bit of its own for it. */
+void ram_view_track(RamBlock *block, bool on);
+uint64_t ram_view_fetch(RamBlock *block, uint64_t first, uint64_t n, unsigned long *bitmap);
+/* Return whether ram_view_fetch() would find a page. Any thread. */
+bool ram_view_changed_any(const RamBlock *block, uint64_t first, uint64_t n);
 
 /* True if a direct write entry is permitted for the page: it is not read-only, contains no code,
  * and is untracked or already dirty. Any thread. */
