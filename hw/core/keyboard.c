@@ -45,12 +45,12 @@ bool keyboard_ready(const Machine *m, GError **err)
     return true;
 }
 
-void keyboard_report(Machine *m, uint16_t code, bool down)
+bool keyboard_report(Machine *m, uint16_t code, bool down)
 {
     const KeyboardEntry *e;
 
     if (!m->keyboards)
-        return;
+        return true;
     e = &g_array_index(m->keyboards, KeyboardEntry, 0);
-    e->fn(e->opaque, code, down);
+    return e->fn(e->opaque, code, down);
 }

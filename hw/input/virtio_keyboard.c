@@ -72,17 +72,20 @@ static void keyboard_add(VirtioKeyboard *k, uint16_t type, uint16_t code, uint32
 
 /* Press or release a key. The events of one key are dropped together if there is no space, and
  * those of keys that the configuration does not list. */
-static void keyboard_key(void *opaque, uint16_t code, bool down)
+static bool keyboard_key(void *opaque, uint16_t code, bool down)
 {
     VirtioKeyboard *k = opaque;
 
-    if (code < KEYBOARD_FIRST || code > KEYBOARD_LAST || k->n_pending + 2 > KEYBOARD_PENDING ||
-        !(k->base.virtio.status & VIRTIO_CONFIG_S_DRIVER_OK) || !device_enter(&k->base.dev))
-        return; /* without a driver nothing would ever receive the key */
+    if (code < KEYBOARD_FIRST || code > KEYBOARD_LAST ||
+        !(k->base.virtio.status & VIRTIO_CONFIG_S_DRIVER_OK))
+        return true; /* without a driver nothing would ever receive the key */
+    if (k->n_pending + 2 > KEYBOARD_PENDING || !device_enter(&k->base.dev))
+        return false;
     keyboard_add(k, EV_KEY, code, down);
     keyboard_add(k, EV_SYN, SYN_REPORT, 0);
     keyboard_flush(k);
     device_leave(&k->base.dev);
+    return true;
 }
 
 static void keyboard_press_power(void *opaque)

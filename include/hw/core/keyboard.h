@@ -9,8 +9,9 @@
 
 #include "hw/core/machine.h"
 
-/* Report that a key (KEY_* of linux/input.h) was pressed or released. */
-typedef void KeyboardFn(void *opaque, uint16_t code, bool down);
+/* Report that a key (KEY_* of linux/input.h) was pressed or released. False: the key is dropped,
+ * because the guest has not received earlier ones yet. */
+typedef bool KeyboardFn(void *opaque, uint16_t code, bool down);
 
 /* Register a keyboard. Undone by keyboard_unregister() with the same arguments. */
 void keyboard_register(Machine *m, KeyboardFn *fn, void *opaque);
@@ -19,7 +20,8 @@ void keyboard_unregister(Machine *m, KeyboardFn *fn, void *opaque);
 /* Return false with an ERROR_USER if the machine has no keyboard or the guest does not run. */
 bool keyboard_ready(const Machine *m, GError **err);
 /* Report a key on the first keyboard, if there is one. The caller checked keyboard_ready(), or is a
- * RunStateFn of a machine that stops. */
-void keyboard_report(Machine *m, uint16_t code, bool down);
+ * RunStateFn of a machine that stops. False: the key is dropped, and can be reported again later.
+ */
+bool keyboard_report(Machine *m, uint16_t code, bool down);
 
 #endif

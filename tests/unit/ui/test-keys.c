@@ -10,9 +10,10 @@
 
 static GString *reported; /* "+30 -30 " */
 
-static void record(void *opaque, uint16_t code, bool down)
+static bool record(void *opaque, uint16_t code, bool down)
 {
     g_string_append_printf(reported, "%c%u ", down ? '+' : '-', code);
+    return true;
 }
 
 static Machine *start(void)
