@@ -27,6 +27,9 @@ static const struct Limit {
     { "GUEST_PANICKED", "GUEST_PANICKED", NULL, 1000, 16, NULL },
     { "GUEST_CRASHLOADED", "GUEST_CRASHLOADED", NULL, 1000, 16, NULL },
     { "WATCHDOG", "WATCHDOG", NULL, 1000, 16, NULL },
+    { "VNC_CONNECTED", "VNC", NULL, 1000, 96, NULL },
+    { "VNC_INITIALIZED", "VNC", NULL, 1000, 96, NULL },
+    { "VNC_DISCONNECTED", "VNC", NULL, 1000, 96, NULL },
 };
 
 /* A running interval of one group and key. Freed when an interval ends without a held event. */

@@ -52,6 +52,15 @@ typedef enum AccelKind {
     ACCEL_QTEST,
 } AccelKind;
 
+/* -vnc (options_vnc.c); strings are owned */
+typedef struct VncSettings {
+    bool given;
+    char *address, *id, *secret, *audiodev;
+    bool password, lossy, ipv4, ipv6;
+    uint32_t share;
+    uint64_t to, connections;
+} VncSettings;
+
 typedef struct Session {
     const char *program;
     Machine *m;
@@ -67,6 +76,8 @@ typedef struct Session {
     char *accel, *kernel, *initrd, *append, *dtb, *bios;
     char *pci_policy; /* -machine pci-policy=; NULL: devices are placed as in QEMU */
     char *gdb_device; /* -gdb, -s */
+    VncSettings vnc;
+    GPtrArray *audiodevs; /* char*: ids of -audiodev */
     char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming,
         *loadvm;
     char *rtc;
@@ -270,6 +281,11 @@ void main_loop(Session *s);
 #define GDB_DEFAULT_DEVICE "tcp:127.0.0.1:1234"
 /* Start the gdb server of -gdb. No-op without it. In a dry run, only check the options. */
 bool session_gdb_open(Session *s, GError **err);
+
+/* --- options_vnc.c --- */
+void options_vnc_init(Session *s); /* the defaults of -vnc */
+/* Start the VNC server of the command line, if there is one. vnc_stop() undoes it. */
+bool session_vnc_start(Session *s, GError **err);
 /* Return false with @err set if a gdb server is requested for a machine that has no CPU. */
 bool session_gdb_check(const Session *s, GError **err);
 /* Replace the gdb server by one on @device; "none": end it. */

@@ -97,9 +97,10 @@ bool option_host_part(Session *s, const char *kind, const char *arg, GError **er
 bool option_add_device(Session *s, char *text, GError **err);
 
 OptionFn opt_machine, opt_machine_config, opt_accel, opt_cpu, opt_memory,
-    opt_smp;                           /* options_machine.c */
-OptionFn opt_icount, opt_seed;         /* icount.c */
-OptionFn opt_netdev, opt_net, opt_nic; /* options_net.c */
+    opt_smp;                                          /* options_machine.c */
+OptionFn opt_icount, opt_seed;                        /* icount.c */
+OptionFn opt_netdev, opt_net, opt_nic;                /* options_net.c */
+OptionFn opt_vnc, opt_display, opt_vga, opt_audiodev; /* options_vnc.c */
 OptionFn opt_uuid, opt_log, opt_show, opt_overcommit, opt_trace, opt_add_fd,
     opt_boot; /* options_run.c */
 
@@ -107,9 +108,9 @@ extern const PlanProp accel_keys[], memory_keys[], smp_keys[];
 extern const size_t n_accel_keys, n_memory_keys, n_smp_keys;
 extern const PlanProp name_keys[], msg_keys[], overcommit_keys[], boot_keys[], fw_cfg_keys[],
     rtc_keys[], icount_keys[], trace_keys[], action_keys[], watchdog_action_keys[], run_with_keys[],
-    mon_keys[], sandbox_keys[], audiodev_keys[], add_fd_keys[];
+    mon_keys[], sandbox_keys[], audiodev_keys[], add_fd_keys[], vnc_keys[];
 extern const size_t n_name_keys, n_msg_keys, n_overcommit_keys, n_boot_keys, n_fw_cfg_keys,
     n_rtc_keys, n_icount_keys, n_trace_keys, n_action_keys, n_watchdog_action_keys, n_run_with_keys,
-    n_mon_keys, n_sandbox_keys, n_audiodev_keys, n_add_fd_keys;
+    n_mon_keys, n_sandbox_keys, n_audiodev_keys, n_add_fd_keys, n_vnc_keys;
 
 #endif

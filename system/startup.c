@@ -18,6 +18,7 @@
 #include "net/net.h"
 #include "plan/grow.h"
 #include "ui/keys.h"
+#include "ui/vnc.h"
 #include "util/log.h"
 #include "util/suggest.h"
 #include "util/trace.h"
@@ -68,6 +69,7 @@ Session *session_new(const char *program)
     s->ready_fd = s->null_fd = -1;
     s->boot_options.splash_time = s->boot_options.reboot_timeout = BOOT_TIME_ABSENT;
     s->icount_sleep = true;
+    options_vnc_init(s);
     sandbox_policy_default(&s->sandbox);
     return s;
 }
@@ -85,6 +87,7 @@ static void take_down(Session *s)
     m->hooks = (MachineHooks){ 0 };
     qtest_free(s->qtest);
     monitor_close_all(m);
+    vnc_stop(m);
     keys_free(m);
     if (s->work) {
         g_source_remove(s->work);
@@ -112,6 +115,7 @@ void session_free(Session *s)
     g_ptr_array_unref(s->serials);
     g_ptr_array_unref(s->monitors);
     g_ptr_array_unref(s->sets);
+    g_ptr_array_unref(s->audiodevs);
     g_ptr_array_unref(s->fdsets);
     disks_free(s);
     g_hash_table_unref(s->planned);
@@ -619,7 +623,7 @@ static bool adopt_fdsets(Session *s, GError **err)
 static bool create_host_parts(Session *s, GError **err)
 {
     return choose_accel(s, err) && open_chardevs(s, err) && host_parts_create(s, err) &&
-           session_gdb_open(s, err);
+           session_gdb_open(s, err) && session_vnc_start(s, err);
 }
 
 bool session_check(Session *s, GError **err)

@@ -24,21 +24,22 @@ def _paeth(left: int, up: int, corner: int) -> int:
                (abs(guess - corner), 2, corner))[2]
 
 
-def _unfilter(kind: int, row: bytearray, above: bytes) -> None:
-    """Undo the filter of one row with three bytes per pixel."""
+def _unfilter(kind: int, row: bytearray, above: bytes, size: int) -> None:
+    """Undo the filter of one row with `size` bytes per pixel."""
     if kind == 2 or (kind == 4 and not any(row)):       # fast for most rows
         row[:] = bytes((a + b) & 255 for a, b in zip(row, above)) if kind == 2 else row
         if kind == 2:
             return
     for i in range(len(row) if kind else 0):
-        left = row[i - 3] if i >= 3 else 0
-        corner = above[i - 3] if i >= 3 else 0
+        left = row[i - size] if i >= size else 0
+        corner = above[i - size] if i >= size else 0
         row[i] = (row[i] + (left, 0, (left + above[i]) // 2, _paeth(left, above[i], corner))
                   [{1: 0, 3: 2, 4: 3}[kind]]) & 255
 
 
 def read_png(path: str | Path) -> Picture:
-    """Read a PNG file with 8 bits for each of red, green and blue."""
+    """Read a PNG file with 8 bits for each of red, green and blue, and for alpha, which is
+    ignored."""
     data = Path(path).read_bytes()
     assert data.startswith(b"\x89PNG\r\n\x1a\n"), data[:8]
     at, body, head = 8, b"", b""
@@ -50,12 +51,15 @@ def read_png(path: str | Path) -> Picture:
         body += chunk if kind == b"IDAT" else b""
         at += 12 + length
     width, height, bits, colours = struct.unpack(">IIBB", head[:10])
-    assert (bits, colours) == (8, 2), head
-    raw, rows, above = zlib.decompress(body), [], bytes(3 * width)
+    assert bits == 8 and colours in (2, 6), head
+    size = 3 if colours == 2 else 4
+    raw, rows, above = zlib.decompress(body), [], bytes(size * width)
     for y in range(height):
-        line = raw[y * (3 * width + 1):(y + 1) * (3 * width + 1)]
+        line = raw[y * (size * width + 1):(y + 1) * (size * width + 1)]
         row = bytearray(line[1:])
-        _unfilter(line[0], row, above)
+        _unfilter(line[0], row, above, size)
         above = bytes(row)
-        rows.append(above)
+        if size == 4:
+            del row[3::4]
+        rows.append(bytes(row))
     return width, height, b"".join(rows)

@@ -30,6 +30,7 @@ import disks                                    # noqa: E402,F401
 import nbd                                      # noqa: E402,F401
 import process                                  # noqa: E402,F401
 import qcow2                                    # noqa: E402,F401
+import remote                                   # noqa: E402,F401
 import throttle                                 # noqa: E402,F401
 from compatibility import WITHOUT_EFFECT        # noqa: E402
 

@@ -134,7 +134,7 @@ static const struct {
     { "-M none -chardev socket,id=c,host=localhost,port=65536,server=on", "0 to 65535" },
     { "-M virt -cpu max,vlen=100", "property 'vlen'" },
     { "-M virt -cpu max,v=perhaps", "accepted: off" },
-    { "-M none -vnc :1", "screendump" },
+    { "-M none -vnc 1", "[HOST]:N" },
     { "-M none -kernel x", "-kernel" },
 };
 

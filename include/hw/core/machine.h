@@ -124,6 +124,7 @@ struct Machine {
     GPtrArray *objects;                     /* HostObject *, private to host_object.c */
     GArray *power_buttons;                  /* private to power_button.c; NULL: none */
     GArray *keyboards;                      /* private to keyboard.c; NULL: none */
+    struct VncServer *vnc;                  /* private to ui/; NULL: no VNC server */
     struct KeyQueue *key_queue;             /* private to ui/; NULL: none */
     GPtrArray *displays;                    /* Display *, private to display.c; NULL: none */
     GPtrArray *fw_cfg_files;                /* FwCfgFile *, private to hw/misc/fw_cfg_files.c */

@@ -31,7 +31,7 @@ def check_help():
         "-show commands", "-show topology", "-show absent", "-show kernel-parameters")
 def check_show():
     for what, needle in (("catalog-c", "PlanType"), ("default-machine", "virt"),
-                         ("machines", "none"), ("absent", "`vnc`"), ("pci-slots", "00.0"), ("machine", '"devices"'),
+                         ("machines", "none"), ("absent", "`spice`"), ("pci-slots", "00.0"), ("machine", '"devices"'),
                          ("catalog", '"ticker"'), ("state=ticker", "fired"),
                          ("registers=ticker", "Message Control"),
                          ("options", "| `-device"), ("commands", "query-status"),
