@@ -26,7 +26,7 @@ static const struct {
 };
 
 #define JIT_GROUP_OFFSET (1 << 24) /* limit of sums of immediates */
-#define JIT_ROOTS        (32 + BLOCK_MAX_OPS)
+#define JIT_ROOTS        (32 + 2 * BLOCK_MAX_OPS)
 
 /* The value of an x register: that of a root, which is a value that is not known, plus a constant.
  */
@@ -76,7 +76,7 @@ static void jit_group_access(JitGrouping *s, unsigned index, const Op *op)
     s->g->offset[index] = low;
 }
 
-/* Record the value that an operation writes to x register rd. */
+/* Record what an operation writes to x register rd. */
 static void jit_group_write(JitGrouping *s, const Op *op)
 {
     JitValue *value = &s->x[op->rd];
@@ -89,6 +89,9 @@ static void jit_group_write(JitGrouping *s, const Op *op)
         }
     }
     *value = (JitValue){ s->n_roots++, 0 };
+    if (op->id == OP_AMOCAS_Q) { /* writes a pair, whose number is even */
+        value[1] = (JitValue){ s->n_roots++, 0 };
+    }
 }
 
 /* Return true if an operation writes its rd as an x register. */

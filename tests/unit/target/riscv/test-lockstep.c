@@ -157,6 +157,9 @@ static uint32_t lock_copy_word(Pair *p)
     static const uint8_t pointers[] = { 5, 7, 8, 14 };
     unsigned base = pointers[lock_below(p, G_N_ELEMENTS(pointers))];
 
+    if (lock_below(p, 32) == 0) { /* changes a pair of registers, of which one is a pointer */
+        return r_type("amocas.q", 6, base, 16);
+    }
     if (lock_below(p, 4)) {
         return lock_access_word(p, base, 16 + lock_below(p, LOOP_REG - 16));
     }
