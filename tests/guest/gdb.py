@@ -98,7 +98,8 @@ def gdb_bare_metal(subject: Subject) -> None:
 
 @test
 def gdb_dma(subject: Subject) -> None:
-    """A watchpoint stops after DMA of a device: with the CPU whose store started it, or the first."""
+    """A watchpoint stops after DMA of a device: with the CPU whose store started it, or the first. The CPUs
+    may execute some instructions between the DMA and the stop."""
     need("gdb-multiarch", "gdb-multiarch")
     with tempfile.TemporaryDirectory() as folder:
         program = compile_program(folder, "-g", "-O1", "-Wl,--nmagic,-Ttext=0x80000000",
@@ -110,15 +111,15 @@ def gdb_dma(subject: Subject) -> None:
             text = gdb(program, f"{folder}/gdb", machine,
                        "watch received", "continue", "print $_thread",
                        "continue", "print $_thread", "delete", "awatch copied", "continue",
-                       "print $_thread", "print copied == count", "print count", "continue",
-                       "print copied == count", "print count", "delete", "detach")
+                       "print $_thread", "print copied > 0 && copied <= count", "continue",
+                       "print copied > 1 && copied <= count", "delete", "detach")
             expect_in_order(text, r'^Thread 2 "CPU#1" hit Hardware watchpoint 1: received',
                             r"^Old value = 0$", r"^New value = 1431127377$", r"^\$1 = 2$",
                             r"^New value = 3$", r"^\$2 = 2$",
                             r"Hardware access \(read/write\) watchpoint 2: copied",
-                            r"^\$3 = 1$", r"^\$4 = 1$", r"^\$5 = 1$",
+                            r"^\$3 = 1$", r"^\$4 = 1$",
                             r"Hardware access \(read/write\) watchpoint 2: copied",
-                            r"^\$6 = 1$", r"^\$7 = 2$", r"detached")
+                            r"^\$5 = 1$", r"detached")
 
 
 def kernel_symbols(folder: str) -> str:
