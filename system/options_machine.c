@@ -173,10 +173,13 @@ static char *cpu_help(const CpuType *only)
             const PlanProp *p = &(*t)->props[i];
             bool fixed = p->flags & PLAN_PROP_FIXED;
 
-            g_string_append_printf(out, "  %-12s %s%s\n", p->name, p->doc,
-                                   fixed    ? ""
-                                   : p->def ? " (default on)"
-                                            : " (default off)");
+            g_string_append_printf(out, "  %-12s %s", p->name, p->doc);
+            if (p->kind != PLAN_PROP_BOOL) {
+                g_string_append_printf(out, " (default %" G_GUINT64_FORMAT ")", p->def);
+            } else if (!fixed) {
+                g_string_append_printf(out, " (default %s)", p->def ? "on" : "off");
+            }
+            g_string_append_c(out, '\n');
         }
     }
     return g_string_free(out, FALSE);

@@ -63,6 +63,16 @@ static const PlanProp *cpu_find_prop(const CpuType *t, const char *name)
     return NULL;
 }
 
+/* Return the accepted values of a property, for messages. */
+static char *cpu_prop_range(const PlanProp *p)
+{
+    if (p->kind != PLAN_PROP_BOOL) {
+        return g_strdup_printf("%" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, (guint64)p->min,
+                               (guint64)p->max);
+    }
+    return g_strdup(!(p->flags & PLAN_PROP_FIXED) ? "on and off" : p->def ? "on" : "off");
+}
+
 /* Parse one FEATURE=VALUE into values[], which has an element for each property of the type. */
 static bool cpu_feature_parse(const CpuType *t, const char *item, int *values, GError **err)
 {
@@ -77,17 +87,16 @@ static bool cpu_feature_parse(const CpuType *t, const char *item, int *values, G
                          t->name, pair[0], hint, t->name);
     }
     if (!plan_value_parse(p, pair[1] ? pair[1] : "", &v, NULL)) {
+        g_autofree char *range = cpu_prop_range(p);
+
         return error_set(err, ERROR_USER, "CPU %s: property '%s' is '%s'; accepted: %s", t->name,
-                         p->name, pair[1] ? pair[1] : "",
-                         !(p->flags & PLAN_PROP_FIXED) ? "on and off"
-                         : p->def                      ? "on"
-                                                       : "off");
+                         p->name, pair[1] ? pair[1] : "", range);
     }
     if ((p->flags & PLAN_PROP_FIXED) && v.b != (p->def != 0)) {
         return error_set(err, ERROR_USER, "CPU %s: property '%s' is always %s", t->name, p->name,
                          p->def ? "on" : "off");
     }
-    values[p - t->props] = v.b;
+    values[p - t->props] = p->kind == PLAN_PROP_BOOL ? v.b : (int)v.u;
     return true;
 }
 
@@ -126,10 +135,17 @@ char *cpu_model_canonical(const char *model, const char *defaults, GError **err)
     }
     out = g_string_new(t->name);
     for (size_t i = 0; i < t->n_props; i++) {
-        int def = machine[i] == CPU_UNSET ? t->props[i].def != 0 : machine[i];
+        bool flag = t->props[i].kind == PLAN_PROP_BOOL;
+        int def = machine[i] == CPU_UNSET ? (int)t->props[i].def : machine[i];
 
-        if (given[i] != CPU_UNSET && given[i] != def) {
-            g_string_append_printf(out, ",%s=%s", t->props[i].name, given[i] ? "on" : "off");
+        if (given[i] == CPU_UNSET || given[i] == def) {
+            continue;
+        }
+        g_string_append_printf(out, ",%s=", t->props[i].name);
+        if (flag) {
+            g_string_append(out, given[i] ? "on" : "off");
+        } else {
+            g_string_append_printf(out, "%d", given[i]);
         }
     }
     return g_string_free(out, FALSE);

@@ -551,6 +551,12 @@ void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
             fdt_add_power_button(&f);
         }
     }
+    if (c->harts) {
+        Cpu *first = g_ptr_array_index(cpus, 0);
+
+        if (first->type->fdt_machine)
+            first->type->fdt_machine(first, f.blob);
+    }
     node = fdt_add_node(&f, "/", "chosen");
     prop_string(&f, node, "stdout-path", "/soc/serial@10000000");
     return f.blob;

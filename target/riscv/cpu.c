@@ -29,14 +29,15 @@ static Cpu *rv_cpu_create(const CpuType *type, Machine *m, unsigned index, const
                           GError **err)
 {
     bool translate = m->translate && !m->qtest && !m->dry_run && rv_jit_supported();
-    uint64_t mask;
+    RvFeatures has;
 
-    if (!rv_features_parse(type, features, &mask, err)) {
+    if (!rv_features_parse(type, features, &has, err)) {
         return NULL;
     }
     RiscvCpu *cpu = g_aligned_alloc0(1, sizeof(*cpu), 64);
     cpu->cpu = (Cpu){ .type = type, .machine = m, .index = index };
-    cpu->features = mask;
+    cpu->features = has.extensions;
+    cpu->pmu_mask = has.counters;
     cpu->handlers = rv_handlers();
     cpu->pages = codepages_get(m, shared_pages(m));
     tlb_init(&cpu->tlb);
@@ -127,12 +128,18 @@ static void describe_execution(const Cpu *c, GString *out)
 
 static void post_load_arm(Cpu *c)
 {
+    rv_pmu_arm(riscv_cpu(c));
     rv_timer_update(riscv_cpu(c));
 }
 
 static void fdt_props(Cpu *c, void *fdt, int node)
 {
     rv_features_fdt(riscv_cpu(c)->features, fdt, node);
+}
+
+static void rv_fdt_machine(Cpu *c, void *fdt)
+{
+    rv_pmu_fdt(riscv_cpu(c)->pmu_mask, fdt);
 }
 
 static const MsiSink msi = { rv_deliver_any, IMSIC_IDS };
@@ -151,7 +158,7 @@ static const MsiSink msi = { rv_deliver_any, IMSIC_IDS };
         .reset = rv_reset, .run = rv_run, .set_input_any = rv_set_input_any,                       \
         .flush_translations = flush_translations, .flush_writes = flush_writes,                    \
         .translate = rv_cpu_translate, .registers = registers, .csr_access = access_csr,           \
-        .fdt_props = fdt_props, .describe_execution = describe_execution, .retired = retired,      \
+        .fdt_props = fdt_props, .fdt_machine = rv_fdt_machine, .describe_execution = describe_execution, .retired = retired,      \
         .post_load_arm = post_load_arm, .debug = &riscv_debug_ops,                                 \
     };
 RV_TYPE(type, "rv64")

@@ -19,6 +19,7 @@
 #define COUNTER_CY   1u
 #define COUNTER_TM   2u
 #define COUNTER_IR   4u
+#define COUNTERS_ALL (COUNTER_CY | COUNTER_TM | COUNTER_IR)
 
 static uint64_t csr_merge(uint64_t old, uint64_t value, uint64_t mask)
 {
@@ -142,6 +143,24 @@ static bool read_mhartid(RiscvCpu *cpu, unsigned n, uint64_t *v)
 
 /* --- interrupts --- */
 
+/* Return the interrupts that can be delegated to S-mode. */
+static uint64_t csr_s_interrupts(const RiscvCpu *cpu)
+{
+    return MIP_S_ALL | (has_ext(cpu, EXT_SSCOFPMF) ? MIP(LCOFI) : 0);
+}
+
+static bool write_mideleg(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
+{
+    cpu->mideleg = v & csr_s_interrupts(cpu);
+    return true;
+}
+
+static bool write_mie(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
+{
+    cpu->mie = v & (csr_s_interrupts(cpu) | MIP_M_ALL);
+    return true;
+}
+
 static bool read_mip(RiscvCpu *cpu, unsigned n, uint64_t *v)
 {
     rv_update_mip(cpu);
@@ -159,7 +178,7 @@ static void set_soft(RiscvCpu *cpu, uint64_t v, uint64_t mask)
 
 static bool write_mip(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
-    uint64_t legal = MIP_S_ALL & ~(cpu->menvcfg & ENVCFG_STCE ? MIP(STI) : 0);
+    uint64_t legal = csr_s_interrupts(cpu) & ~(cpu->menvcfg & ENVCFG_STCE ? MIP(STI) : 0);
     set_soft(cpu, v, mask & legal);
     return true;
 }
@@ -179,7 +198,7 @@ static bool read_sip(RiscvCpu *cpu, unsigned n, uint64_t *v)
 
 static bool write_sip(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
-    set_soft(cpu, v, mask & cpu->mideleg & MIP(SSI));
+    set_soft(cpu, v, mask & cpu->mideleg & (MIP(SSI) | MIP(LCOFI)));
     return true;
 }
 
@@ -293,7 +312,7 @@ static bool read_counter(RiscvCpu *cpu, unsigned n, uint64_t *v)
     if (bit == 1) {
         *v = rv_time(cpu);
     } else {
-        *v = bit > 2 ? 0 : counter_value(cpu, bit);
+        *v = bit > 2 ? rv_pmu_read(cpu, bit) : counter_value(cpu, bit);
     }
     return counter_allowed(cpu, bit);
 }
@@ -314,9 +333,21 @@ static bool write_mcountinhibit(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t 
 {
     uint64_t cycle = counter_value(cpu, 0), instret = counter_value(cpu, 2);
 
-    cpu->mcountinhibit = v & (COUNTER_CY | COUNTER_IR);
+    rv_pmu_set_inhibit(cpu, v & (COUNTER_CY | COUNTER_IR | cpu->pmu_mask));
     counter_set(cpu, 0, cycle);
     counter_set(cpu, 2, instret);
+    return true;
+}
+
+static bool write_mcounteren(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
+{
+    cpu->mcounteren = v & (COUNTERS_ALL | cpu->pmu_mask);
+    return true;
+}
+
+static bool write_scounteren(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
+{
+    cpu->scounteren = v & (COUNTERS_ALL | cpu->pmu_mask);
     return true;
 }
 
@@ -380,6 +411,12 @@ static bool write_pmpaddr(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
     {                                                                                              \
         number, 1, name, EXT_##ext, (flags) | CSR_PEEK, offsetof(RiscvCpu, member), wmask          \
     }
+/* A field that is read directly and written by a function. */
+#define FIELD_FN_ROW(number, name, ext, flags, member, write)                                      \
+    {                                                                                              \
+        number, 1, name, EXT_##ext, (flags) | CSR_PEEK, offsetof(RiscvCpu, member), ALL_ONES,      \
+            NULL, write                                                                            \
+    }
 #define FN_ROW(number, count, name, ext, flags, read, write)                                       \
     {                                                                                              \
         number, count, name, EXT_##ext, (flags) | CSR_PEEK, 0, 0, read, write                      \
@@ -389,7 +426,6 @@ static bool write_pmpaddr(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 #define TVEC_MASK            (~UINT64_C(2))
 #define EPC_MASK             (~UINT64_C(1))
 #define EXCEPTIONS_DELEGABLE UINT64_C(0xb3ff)
-#define COUNTERS_ALL         (COUNTER_CY | COUNTER_TM | COUNTER_IR)
 
 const CsrRow csr_rows[] = {
     FN_ROW(0x001, 1, "fflags", F, CSR_FP, read_fflags, write_fflags),
@@ -398,33 +434,32 @@ const CsrRow csr_rows[] = {
     FN_ROW(0x100, 1, "sstatus", I, CSR_CONTEXT | CSR_IRQ, read_sstatus, write_sstatus),
     FN_ROW(0x104, 1, "sie", I, CSR_IRQ, read_sie, write_sie),
     FIELD_ROW(0x105, "stvec", I, CSR_SAVED, stvec, TVEC_MASK),
-    FIELD_ROW(0x106, "scounteren", I, CSR_SAVED, scounteren, COUNTERS_ALL),
-    { 0x10a, 1, "senvcfg", EXT_I, CSR_SAVED | CSR_PEEK, offsetof(RiscvCpu, senvcfg), ALL_ONES, NULL,
-      write_senvcfg },
+    FIELD_FN_ROW(0x106, "scounteren", I, CSR_SAVED, scounteren, write_scounteren),
+    FIELD_FN_ROW(0x10a, "senvcfg", I, CSR_SAVED | CSR_STATEEN, senvcfg, write_senvcfg),
+    FN_ROW(0x10c, 4, "sstateen0", SMSTATEEN, CSR_STATEEN, csr_read_sstateen, csr_write_sstateen),
     FIELD_ROW(0x140, "sscratch", I, CSR_SAVED, sscratch, ALL_ONES),
     FIELD_ROW(0x141, "sepc", I, CSR_SAVED, sepc, EPC_MASK),
     FIELD_ROW(0x142, "scause", I, CSR_SAVED, scause, ALL_ONES),
     FIELD_ROW(0x143, "stval", I, CSR_SAVED, stval, ALL_ONES),
     FN_ROW(0x144, 1, "sip", I, CSR_IRQ, read_sip, write_sip),
     FN_ROW(0x14d, 1, "stimecmp", SSTC, CSR_IRQ, read_stimecmp, write_stimecmp),
-    FIELD_ROW(0x150, "siselect", SSAIA, CSR_SAVED, siselect, UINT64_C(0x1ff)),
-    FN_ROW(0x151, 1, "sireg", SSAIA, CSR_IRQ, csr_read_sireg, csr_write_sireg),
-    FN_ROW(0x15c, 1, "stopei", SSAIA, CSR_IRQ, csr_read_stopei, csr_write_stopei),
+    FIELD_ROW(0x150, "siselect", SSAIA, CSR_SAVED | CSR_STATEEN, siselect, UINT64_C(0x1ff)),
+    FN_ROW(0x151, 1, "sireg", SSAIA, CSR_IRQ | CSR_STATEEN, csr_read_sireg, csr_write_sireg),
+    FN_ROW(0x15c, 1, "stopei", SSAIA, CSR_IRQ | CSR_STATEEN, csr_read_stopei, csr_write_stopei),
     FN_ROW(0x180, 1, "satp", I, CSR_CONTEXT, read_satp, write_satp),
     FN_ROW(0x300, 1, "mstatus", I, CSR_CONTEXT | CSR_IRQ, read_mstatus, write_mstatus),
     FN_ROW(0x301, 1, "misa", I, 0, read_misa, write_ignored),
     FIELD_ROW(0x302, "medeleg", I, CSR_SAVED, medeleg, EXCEPTIONS_DELEGABLE),
-    FIELD_ROW(0x303, "mideleg", I, CSR_SAVED | CSR_IRQ, mideleg, MIP_S_ALL),
-    FIELD_ROW(0x304, "mie", I, CSR_SAVED | CSR_IRQ, mie, MIP_S_ALL | MIP_M_ALL),
+    FIELD_FN_ROW(0x303, "mideleg", I, CSR_SAVED | CSR_IRQ, mideleg, write_mideleg),
+    FIELD_FN_ROW(0x304, "mie", I, CSR_SAVED | CSR_IRQ, mie, write_mie),
     FIELD_ROW(0x305, "mtvec", I, CSR_SAVED, mtvec, TVEC_MASK),
-    FIELD_ROW(0x306, "mcounteren", I, CSR_SAVED, mcounteren, COUNTERS_ALL),
+    FIELD_FN_ROW(0x306, "mcounteren", I, CSR_SAVED, mcounteren, write_mcounteren),
     FN_ROW(0x308, 1, "mvien", SMAIA, 0, csr_read_zero, write_ignored),
     FN_ROW(0x309, 1, "mvip", SMAIA, CSR_IRQ, read_mvip, write_mip),
-    { 0x30a, 1, "menvcfg", EXT_I, CSR_SAVED | CSR_PEEK | CSR_FLUSH | CSR_IRQ,
-      offsetof(RiscvCpu, menvcfg), ALL_ONES, NULL, write_menvcfg },
-    { 0x320, 1, "mcountinhibit", EXT_I, CSR_SAVED | CSR_PEEK, offsetof(RiscvCpu, mcountinhibit),
-      ALL_ONES, NULL, write_mcountinhibit },
-    FN_ROW(0x323, 29, "mhpmevent3", I, 0, csr_read_zero, write_ignored),
+    FIELD_FN_ROW(0x30a, "menvcfg", I, CSR_SAVED | CSR_FLUSH | CSR_IRQ, menvcfg, write_menvcfg),
+    FN_ROW(0x30c, 4, "mstateen0", SMSTATEEN, 0, csr_read_mstateen, csr_write_mstateen),
+    FIELD_FN_ROW(0x320, "mcountinhibit", I, CSR_SAVED, mcountinhibit, write_mcountinhibit),
+    FN_ROW(0x323, 29, "mhpmevent3", I, CSR_IRQ, csr_read_mhpmevent, csr_write_mhpmevent),
     FIELD_ROW(0x340, "mscratch", I, CSR_SAVED, mscratch, ALL_ONES),
     FIELD_ROW(0x341, "mepc", I, CSR_SAVED, mepc, EPC_MASK),
     FIELD_ROW(0x342, "mcause", I, CSR_SAVED, mcause, ALL_ONES),
@@ -438,12 +473,13 @@ const CsrRow csr_rows[] = {
     FN_ROW(0x3b0, PMP_ENTRIES, "pmpaddr0", I, CSR_FLUSH, read_pmpaddr, write_pmpaddr),
     FN_ROW(0xb00, 1, "mcycle", I, 0, read_mcounter, write_mcounter),
     FN_ROW(0xb02, 1, "minstret", I, 0, read_mcounter, write_mcounter),
-    FN_ROW(0xb03, 29, "mhpmcounter3", I, 0, csr_read_zero, write_ignored),
+    FN_ROW(0xb03, 29, "mhpmcounter3", I, CSR_IRQ, csr_read_mhpmcounter, csr_write_mhpmcounter),
     FN_ROW(0xc00, 1, "cycle", I, 0, read_counter, NULL),
     FN_ROW(0xc01, 1, "time", I, 0, read_counter, NULL),
     FN_ROW(0xc02, 1, "instret", I, 0, read_counter, NULL),
     FN_ROW(0xc03, 29, "hpmcounter3", I, 0, read_counter, NULL),
-    FN_ROW(0xdb0, 1, "stopi", SSAIA, 0, csr_read_stopi, NULL),
+    FN_ROW(0xda0, 1, "scountovf", SSCOFPMF, CSR_IRQ, csr_read_scountovf, NULL),
+    FN_ROW(0xdb0, 1, "stopi", SSAIA, CSR_STATEEN, csr_read_stopi, NULL),
     FN_ROW(0xf11, 1, "mvendorid", I, 0, csr_read_zero, NULL),
     FN_ROW(0xf12, 1, "marchid", I, 0, csr_read_zero, NULL),
     FN_ROW(0xf13, 1, "mimpid", I, 0, csr_read_zero, NULL),
@@ -483,6 +519,9 @@ static bool csr_allowed(const RiscvCpu *cpu, const CsrRow *row, unsigned number,
         return true;
     }
     if (cpu->priv < (number >> 8 & 3)) {
+        return false;
+    }
+    if ((row->flags & CSR_STATEEN) && csr_stateen_denies(cpu, number)) {
         return false;
     }
     return !(row->flags & CSR_FP) || (cpu->mstatus & MSTATUS_FS);

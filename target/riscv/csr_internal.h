@@ -15,6 +15,7 @@ enum {
     CSR_FP = 1 << 3,      /* requires mstatus.FS; a write makes it dirty */
     CSR_SAVED = 1 << 4,   /* its field is part of the saved state */
     CSR_PEEK = 1 << 5,    /* a debugger may read it without side effects */
+    CSR_STATEEN = 1 << 6, /* mstateen0 controls the access of lower privileges */
 };
 
 /* A register. `value` of a write has all bits; `mask` has those that the instruction changes. */
@@ -69,6 +70,23 @@ bool csr_access(RiscvCpu *cpu, unsigned number, CsrOp op, bool read, bool write,
 /* Like csr_access(), with the row of the register. */
 bool csr_access_row(RiscvCpu *cpu, const CsrRow *row, unsigned number, CsrOp op, bool read,
                     bool write, uint64_t operand, uint64_t *old);
+
+/* pmu.c */
+bool csr_read_mhpmevent(RiscvCpu *cpu, unsigned n, uint64_t *v);
+bool csr_write_mhpmevent(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask);
+bool csr_read_mhpmcounter(RiscvCpu *cpu, unsigned n, uint64_t *v);
+bool csr_write_mhpmcounter(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask);
+bool csr_read_scountovf(RiscvCpu *cpu, unsigned n, uint64_t *v);
+
+/* csr_stateen.c */
+/* Return the bits of mstateen n that this hart implements. */
+uint64_t riscv_mstateen_legal(const RiscvCpu *cpu, unsigned n);
+/* Return true if mstateen0 denies the access to a CSR in the current privilege mode. */
+bool csr_stateen_denies(const RiscvCpu *cpu, unsigned number);
+bool csr_read_mstateen(RiscvCpu *cpu, unsigned n, uint64_t *v);
+bool csr_write_mstateen(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask);
+bool csr_read_sstateen(RiscvCpu *cpu, unsigned n, uint64_t *v);
+bool csr_write_sstateen(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask);
 
 /* csr_aia.c */
 bool csr_read_mireg(RiscvCpu *cpu, unsigned n, uint64_t *v);

@@ -171,6 +171,7 @@ static bool debug_set_priv(RiscvCpu *cpu, uint64_t value)
     }
     cpu->priv = value;
     mmu_update_contexts(cpu);
+    rv_pmu_priv_changed(cpu);
     rv_check_interrupts(cpu);
     return true;
 }

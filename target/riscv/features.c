@@ -23,15 +23,19 @@ typedef struct ExtRow {
 } ExtRow;
 
 #define EXT(text, id, place, types, doc) { text, EXT_##id, EXT_IN_##place },
+#define COUNT(text, value, top, doc)
 #define FIXED(text, value, doc)
 static const ExtRow ext_rows[] = {
 #include "target/riscv/ext.def"
 };
 #undef EXT
+#undef COUNT
 #undef FIXED
 
 #define EXT(text, id, place, types, words)                                                         \
     { .name = text, .kind = PLAN_PROP_BOOL, .def = ((types)&TYPE) != 0, .doc = words },
+#define COUNT(text, value, top, words)                                                             \
+    { .name = text, .kind = PLAN_PROP_U32, .def = value, .max = top, .doc = words },
 #define FIXED(text, value, words)                                                                  \
     { .name = text, .kind = PLAN_PROP_BOOL, .flags = PLAN_PROP_FIXED, .def = value, .doc = words },
 #define TYPE T_RV64
@@ -60,6 +64,7 @@ const PlanProp rv_props_u54[] = {
 };
 #undef TYPE
 #undef EXT
+#undef COUNT
 #undef FIXED
 
 /* --- combinations --- */
@@ -102,7 +107,19 @@ static bool features_complete(const CpuType *t, uint64_t features, GError **err)
                                              t->name, features_name(missing), list->str);
 }
 
-bool rv_features_parse(const CpuType *t, const char *text, uint64_t *features, GError **err)
+/* Return the counters of pmu-num, in canonical items or by default. */
+static uint32_t features_counters(const CpuType *t, char **items)
+{
+    unsigned n = plan_find_prop(t->props, t->n_props, "pmu-num")->def;
+
+    for (size_t i = 0; items[i]; i++) {
+        n = g_str_has_prefix(items[i], "pmu-num=") ? strtoul(strchr(items[i], '=') + 1, NULL, 10)
+                                                   : n;
+    }
+    return ((UINT32_C(1) << n) - 1) << PMU_FIRST;
+}
+
+bool rv_features_parse(const CpuType *t, const char *text, RvFeatures *out, GError **err)
 {
     g_autofree char *model = g_strdup_printf("%s,%s", t->name, text ? text : "");
     g_autofree char *canonical = cpu_model_canonical(model, NULL, err);
@@ -129,7 +146,11 @@ bool rv_features_parse(const CpuType *t, const char *text, uint64_t *features, G
     if (!features_complete(t, set, err)) {
         return false;
     }
-    *features = isa_features(set);
+    out->counters = features_counters(t, items);
+    out->extensions = isa_features(set);
+    if ((set & ISA_BIT(EXT_SSCOFPMF)) && !out->counters) {
+        return error_set(err, ERROR_USER, "CPU %s: pmu-num=0 also requires sscofpmf=off", t->name);
+    }
     return true;
 }
 

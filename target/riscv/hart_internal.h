@@ -17,7 +17,15 @@
 enum { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
 
 /* Interrupt numbers: bits of mip, mie, mideleg. */
-enum { IRQ_SSI = 1, IRQ_MSI = 3, IRQ_STI = 5, IRQ_MTI = 7, IRQ_SEI = 9, IRQ_MEI = 11 };
+enum {
+    IRQ_SSI = 1,
+    IRQ_MSI = 3,
+    IRQ_STI = 5,
+    IRQ_MTI = 7,
+    IRQ_SEI = 9,
+    IRQ_MEI = 11,
+    IRQ_LCOFI = 13
+};
 #define MIP(n)    ((uint64_t)1 << IRQ_##n)
 #define MIP_S_ALL (MIP(SSI) | MIP(STI) | MIP(SEI))
 #define MIP_M_ALL (MIP(MSI) | MIP(MTI) | MIP(MEI))
@@ -77,6 +85,8 @@ enum { SATP_BARE = 0, SATP_SV39 = 8, SATP_SV48 = 9 };
 #define RAM_CHUNKS       64
 #define CHUNK_BITS       21
 #define EDGE_BLOCKS      64
+#define PMU_FIRST        3 /* number of the first performance counter */
+#define PMU_COUNTERS     29
 #define JIT_GROUPS       16 /* groups of accesses in a translated block */
 #define DEVICE_PAGES     16
 #define CODE_PAGE_STORES 64 /* stores in a row after which a code page becomes a data page */
@@ -145,8 +155,20 @@ typedef struct RiscvCpu {
     uint64_t miselect, siselect;
     unsigned topei_read; /* identity that the current CSR instruction read from xtopei */
     uint64_t cycle_base, instret_base; /* counter minus its source; the counter if inhibited */
+    uint64_t mstateen[4];
+    uint64_t hpm_event[PMU_COUNTERS];
+    uint64_t
+        hpm_base[PMU_COUNTERS]; /* counter minus its source; the counter if it does not count */
+    uint64_t hpm_last[PMU_COUNTERS]; /* value at the last comparison */
+    uint64_t tlb_misses[3];          /* by Access */
     uint64_t pmpcfg[2], pmpaddr[PMP_ENTRIES];
     ImsicFile file[MSI_FILES];
+
+    uint32_t pmu_mask;      /* bits 3 to 31: performance counters that exist */
+    uint8_t pmu_priv;       /* privilege mode for which hpm_base is stored */
+    bool pmu_filtered;      /* a counter does not count in all privilege modes */
+    bool pmu_counts_misses; /* compare the counters at each TLB miss */
+    int64_t pmu_deadline;   /* virtual time of the next comparison of counters */
 
     Pmp pmp; /* compiled from pmpcfg and pmpaddr */
     RamChunk chunk[RAM_CHUNKS];
@@ -297,10 +319,32 @@ bool rv_debug_watch(RiscvCpu *cpu, uint64_t va, unsigned size, bool read, bool w
 /* Access a CSR as a debugger. Return false if it does not exist or the access is not possible. */
 bool rv_debug_csr(RiscvCpu *cpu, unsigned number, bool write, uint64_t *value);
 
+/* --- pmu.c --- */
+/* The privilege changed while pmu_filtered. */
+void rv_pmu_priv_changed(RiscvCpu *cpu);
+/* Compare the counters if pmu_deadline was reached. */
+void rv_pmu_poll(RiscvCpu *cpu);
+/* A TLB miss was counted while pmu_counts_misses. */
+void rv_pmu_missed(RiscvCpu *cpu);
+/* Determine when the counters are compared next. */
+void rv_pmu_arm(RiscvCpu *cpu);
+/* Recompute derived state after a load, when the clock may not be loaded yet, or a reset. */
+void rv_pmu_loaded(RiscvCpu *cpu);
+/* Set mcountinhibit. */
+void rv_pmu_set_inhibit(RiscvCpu *cpu, uint64_t value);
+/* Return the value of counter i, from 3 to 31. */
+uint64_t rv_pmu_read(RiscvCpu *cpu, unsigned i);
+/* Return the bits of mhpmevent that this hart implements. */
+uint64_t rv_pmu_event_legal(const RiscvCpu *cpu);
+/* Add the node of the counters in `mask` to a device tree. */
+void rv_pmu_fdt(uint32_t mask, void *fdt);
+
 /* --- timer.c --- */
 uint64_t rv_time(const RiscvCpu *cpu);
 /* Request a wake-up after a change of stimecmp or menvcfg.STCE. */
 void rv_timer_update(RiscvCpu *cpu);
+/* Request a wake-up for stimecmp and for the performance counters. */
+void rv_timer_arm(RiscvCpu *cpu);
 uint64_t rv_cycle(const RiscvCpu *cpu);
 
 /* --- cpu.c --- */

@@ -50,6 +50,8 @@ typedef enum IsaExt {
     EXT_ZIMOP,
     EXT_ZCMOP,
     EXT_SVADE,
+    EXT_SSCOFPMF,
+    EXT_SMSTATEEN,
     /* Derived from the others (isa_features()): an instruction of two extensions, or one that
      * requires two. */
     EXT_ZBB_ZBKB,

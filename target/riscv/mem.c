@@ -141,6 +141,11 @@ static bool mem_find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, P
     Translation t;
     int cause = mmu_translate(cpu, va, access, priv, &t);
 
+    cpu->tlb_misses[access]++;
+    if (UNLIKELY(cpu->pmu_counts_misses)) {
+        rv_pmu_missed(cpu);
+    }
+
     if (cause == CAUSE_NONE && !pmp_allows(&cpu->pmp, priv == PRIV_M, t.pa, size, right)) {
         cause = mmu_access_fault(access);
     }

@@ -91,10 +91,14 @@ static void ops_exception(RiscvCpu *cpu, const Op *op, uint64_t cause, uint64_t 
 }
 
 /* Return from a trap, with pc set. */
-static bool ops_return(RiscvCpu *cpu, const Op *op, bool ok)
+static bool ops_return(RiscvCpu *cpu, const Op *op, bool (*fn)(RiscvCpu *cpu, uint32_t word))
 {
-    cpu->retired += ok ? op->aux : 0;
-    return ok;
+    cpu->retired += op->aux; /* the counters count it in the mode that it leaves */
+    if (fn(cpu, op->imm)) {
+        return true;
+    }
+    cpu->retired -= op->aux;
+    return false;
 }
 
 bool rv_op_system(RiscvCpu *cpu, const Block *b, const Op *op)
@@ -108,9 +112,9 @@ bool rv_op_system(RiscvCpu *cpu, const Block *b, const Op *op)
         ops_exception(cpu, op, CAUSE_BREAKPOINT, OP_PC);
         return true;
     case OP_MRET:
-        return ops_return(cpu, op, rv_mret(cpu, op->imm));
+        return ops_return(cpu, op, rv_mret);
     case OP_SRET:
-        return ops_return(cpu, op, rv_sret(cpu, op->imm));
+        return ops_return(cpu, op, rv_sret);
     case OP_SFENCE_VMA:
     case OP_SINVAL_VMA:
         if (!ops_sfence_allowed(cpu)) {

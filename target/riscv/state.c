@@ -37,14 +37,14 @@ static const VmField fields[] = {
     VM_U8(T, frm, .mask = 7),
     VM_U64(T, mstatus, .mask = SAVED_MSTATUS),
     VM_U64(T, medeleg, .mask = 0xb3ff),
-    VM_U64(T, mideleg, .mask = MIP_S_ALL),
-    VM_U64(T, mie, .mask = MIP_S_ALL | MIP_M_ALL),
+    VM_U64(T, mideleg, .mask = MIP_S_ALL | MIP(LCOFI)),
+    VM_U64(T, mie, .mask = MIP_S_ALL | MIP_M_ALL | MIP(LCOFI)),
     VM_U64(T, mip_in, .mask = MIP_S_ALL | MIP_M_ALL),
-    VM_U64(T, mip_soft, .mask = MIP_S_ALL),
+    VM_U64(T, mip_soft, .mask = MIP_S_ALL | MIP(LCOFI)),
     VM_U64(T, mtvec, .mask = ~UINT64_C(2)),
-    VM_U64(T, mcounteren, .mask = 7),
+    VM_U64(T, mcounteren, .mask = UINT32_MAX),
     VM_U64(T, menvcfg),
-    VM_U64(T, mcountinhibit, .mask = 5),
+    VM_U64(T, mcountinhibit, .mask = UINT32_MAX & ~2u),
     VM_U64(T, cycle_base),
     VM_U64(T, instret_base),
     VM_U64(T, mscratch),
@@ -52,7 +52,7 @@ static const VmField fields[] = {
     VM_U64(T, mcause),
     VM_U64(T, mtval),
     VM_U64(T, stvec, .mask = ~UINT64_C(2)),
-    VM_U64(T, scounteren, .mask = 7),
+    VM_U64(T, scounteren, .mask = UINT32_MAX),
     VM_U64(T, senvcfg),
     VM_U64(T, sscratch),
     VM_U64(T, sepc, .mask = ~UINT64_C(1)),
@@ -65,6 +65,11 @@ static const VmField fields[] = {
     VM_U64_ARRAY(T, pmpcfg),
     VM_U64_ARRAY(T, pmpaddr, .mask = PMP_ADDR_MASK),
     VM_STRUCT_ARRAY(T, file, &file_vmstate),
+    VM_U64_ARRAY(T, mstateen, .since = 2),
+    VM_U64_ARRAY(T, hpm_event, .since = 2),
+    VM_U64_ARRAY(T, hpm_base, .since = 2),
+    VM_U64_ARRAY(T, hpm_last, .since = 2),
+    VM_U64_ARRAY(T, tlb_misses, .since = 2),
 };
 
 static bool state_refuse(GError **err, const char *what, uint64_t value, const char *legal)
@@ -72,6 +77,36 @@ static bool state_refuse(GError **err, const char *what, uint64_t value, const c
     g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s is 0x%" PRIx64 "; %s", what, value,
                 legal);
     return false;
+}
+
+/* Check the registers of performance counters and of Sscofpmf and Smstateen. */
+static bool state_check_counters(const RiscvCpu *cpu, GError **err)
+{
+    uint64_t counters = 7 | cpu->pmu_mask, lcofi = has_ext(cpu, EXT_SSCOFPMF) ? 0 : MIP(LCOFI);
+    uint64_t set = cpu->mcounteren | cpu->scounteren | cpu->mcountinhibit;
+
+    if (set & ~counters) {
+        return state_refuse(err, "a set of counters", set,
+                            "it contains counters that this CPU lacks (pmu-num)");
+    }
+    if ((cpu->mideleg | cpu->mie | cpu->mip_soft) & lcofi) {
+        return state_refuse(err, "mie", cpu->mie, "LCOFIE, as in mip and mideleg, is 0 here");
+    }
+    for (unsigned i = 0; i < PMU_COUNTERS; i++) {
+        bool absent = !(cpu->pmu_mask >> (i + PMU_FIRST) & 1);
+
+        if ((cpu->hpm_event[i] & ~rv_pmu_event_legal(cpu)) || (absent && cpu->hpm_event[i])) {
+            return state_refuse(err, "mhpmevent", cpu->hpm_event[i],
+                                "it sets bits of an extension that is off, or of no counter");
+        }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(cpu->mstateen); i++) {
+        if (cpu->mstateen[i] & ~riscv_mstateen_legal(cpu, i)) {
+            return state_refuse(err, "mstateen", cpu->mstateen[i],
+                                "it sets bits of extensions that are off here");
+        }
+    }
+    return true;
 }
 
 static bool rv_state_check(void *obj, GError **err)
@@ -114,7 +149,7 @@ static bool rv_state_check(void *obj, GError **err)
             return state_refuse(err, "pmpcfg", cpu->pmpcfg[i], "a byte of it is reserved");
         }
     }
-    return true;
+    return state_check_counters(cpu, err);
 }
 
 void rv_state_changed(RiscvCpu *cpu)
@@ -124,6 +159,7 @@ void rv_state_changed(RiscvCpu *cpu)
     pmp_compile(&cpu->pmp, cpu->pmpcfg, cpu->pmpaddr);
     blockcache_drop_all(&cpu->blocks);
     mmu_flush(cpu);
+    rv_pmu_loaded(cpu);
     rv_timer_update(cpu);
     rv_check_interrupts(cpu);
 }
@@ -136,7 +172,7 @@ static bool post_load(void *obj, GError **err)
 
 const VmState riscv_cpu_vmstate = {
     .name = "cpu",
-    .version = 1,
+    .version = 2,
     .fields = fields,
     .n_fields = G_N_ELEMENTS(fields),
     .check = rv_state_check,

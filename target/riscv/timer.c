@@ -15,14 +15,19 @@ uint64_t rv_cycle(const RiscvCpu *cpu)
     return clock_now_any(cpu->cpu.machine, CLOCK_KIND_VIRTUAL);
 }
 
-void rv_timer_update(RiscvCpu *cpu)
+void rv_timer_arm(RiscvCpu *cpu)
 {
     bool far = cpu->stimecmp > (uint64_t)INT64_MAX / TIME_NS;
+    int64_t deadline = cpu->pmu_deadline;
 
-    rv_update_mip(cpu);
-    if (!(cpu->menvcfg & ENVCFG_STCE) || far || cpu->stip) {
-        cpu_set_deadline_any(&cpu->cpu, CLOCK_NEVER);
-    } else {
-        cpu_set_deadline_any(&cpu->cpu, cpu->stimecmp * TIME_NS);
+    if ((cpu->menvcfg & ENVCFG_STCE) && !far && !cpu->stip) {
+        deadline = MIN(deadline, (int64_t)(cpu->stimecmp * TIME_NS));
     }
+    cpu_set_deadline_any(&cpu->cpu, deadline);
+}
+
+void rv_timer_update(RiscvCpu *cpu)
+{
+    rv_update_mip(cpu);
+    rv_timer_arm(cpu);
 }

@@ -16,7 +16,9 @@
 #define WRS_STO_NAPS 1
 
 /* Interrupts in descending order of priority. */
-static const uint8_t priority[] = { IRQ_MEI, IRQ_MSI, IRQ_MTI, IRQ_SEI, IRQ_SSI, IRQ_STI };
+static const uint8_t priority[] = {
+    IRQ_MEI, IRQ_MSI, IRQ_MTI, IRQ_SEI, IRQ_SSI, IRQ_STI, IRQ_LCOFI
+};
 
 static void enter_s(RiscvCpu *cpu, uint64_t cause, uint64_t tval)
 {
@@ -54,6 +56,14 @@ static void enter_m(RiscvCpu *cpu, uint64_t cause, uint64_t tval)
     }
 }
 
+static void trap_priv_changed(RiscvCpu *cpu)
+{
+    mmu_update_contexts(cpu);
+    if (__builtin_expect(cpu->pmu_filtered, false)) {
+        rv_pmu_priv_changed(cpu);
+    }
+}
+
 static void trap_enter(RiscvCpu *cpu, uint64_t cause, uint64_t tval, uint64_t delegated)
 {
     bool to_s = cpu->priv <= PRIV_S && (delegated >> (cause & 0x3f) & 1);
@@ -68,7 +78,7 @@ static void trap_enter(RiscvCpu *cpu, uint64_t cause, uint64_t tval, uint64_t de
     } else {
         enter_m(cpu, cause, tval);
     }
-    mmu_update_contexts(cpu);
+    trap_priv_changed(cpu);
 }
 
 void rv_trap(RiscvCpu *cpu, uint64_t cause, uint64_t tval)
@@ -87,6 +97,10 @@ void rv_update_mip(RiscvCpu *cpu)
         mip = (mip & ~MIP(STI)) | (cpu->stip ? MIP(STI) : 0);
     } else {
         cpu->stip = false;
+    }
+    if (cpu->pmu_deadline != CLOCK_NEVER) {
+        rv_pmu_poll(cpu);
+        mip |= cpu->mip_soft & MIP(LCOFI);
     }
     mip |= imsic_signals(&cpu->file[MSI_FILE_M]) ? MIP(MEI) : 0;
     mip |= imsic_signals(&cpu->file[MSI_FILE_S]) ? MIP(SEI) : 0;
@@ -185,7 +199,7 @@ bool rv_mret(RiscvCpu *cpu, uint32_t word)
     cpu->mstatus = to == PRIV_M ? s : s & ~MSTATUS_MPRV;
     cpu->priv = to;
     cpu->pc = cpu->mepc;
-    mmu_update_contexts(cpu);
+    trap_priv_changed(cpu);
     rv_check_interrupts(cpu);
     return true;
 }
@@ -202,7 +216,7 @@ bool rv_sret(RiscvCpu *cpu, uint32_t word)
     cpu->mstatus = s & ~MSTATUS_MPRV;
     cpu->priv = to;
     cpu->pc = cpu->sepc;
-    mmu_update_contexts(cpu);
+    trap_priv_changed(cpu);
     rv_check_interrupts(cpu);
     return true;
 }
@@ -213,14 +227,15 @@ bool rv_sret(RiscvCpu *cpu, uint32_t word)
  * architecture allows. */
 void rv_wfi(RiscvCpu *cpu)
 {
-    int64_t deadline = CLOCK_NEVER;
+    int64_t deadline;
 
     rv_update_mip(cpu);
     if (rv_mip(cpu) & cpu->mie) {
         return;
     }
+    deadline = cpu->pmu_deadline;
     if ((cpu->menvcfg & ENVCFG_STCE) && cpu->stimecmp <= (uint64_t)INT64_MAX / TIME_NS) {
-        deadline = cpu->stimecmp * TIME_NS;
+        deadline = MIN(deadline, (int64_t)(cpu->stimecmp * TIME_NS));
     }
     __atomic_store_n(&cpu->cpu.halted, true, __ATOMIC_RELAXED);
     cpu_sleep_any(&cpu->cpu, deadline);

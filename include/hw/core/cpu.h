@@ -85,6 +85,8 @@ struct CpuType {
     /* Add the properties of /cpus/cpu@N (riscv,isa and others) to a libfdt blob, which is in the
      * state, sequential-write or read-write, that the board uses. */
     void (*fdt_props)(Cpu *cpu, void *fdt, int node);
+    /* Add nodes that describe all CPUs of a machine whose first CPU is @cpu. NULL: none. */
+    void (*fdt_machine)(Cpu *cpu, void *fdt);
     /* Describe how guest code is executed, one line, for `info jit`. Lock. NULL: nothing to
      * describe. */
     void (*describe_execution)(const Cpu *cpu, GString *out);
@@ -109,8 +111,8 @@ const CpuType *cpu_type_find(const char *name);
  * @err:      set on failure
  *
  * The canonical form is the type, then the features whose value differs from that of @defaults or
- * of the type, each once, as on or off, in the order of the type's properties. Two models with the
- * same canonical form are the same CPU.
+ * of the type, each once, as on, off or a number, in the order of the type's properties. Two models
+ * with the same canonical form are the same CPU.
  *
  * Return: the canonical form, freed by the caller; NULL if the type or a feature is unknown, or a
  * value is not accepted.

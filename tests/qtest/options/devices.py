@@ -115,16 +115,16 @@ def cpu_tree(folder, cpu: str, *options: str) -> bytes:
 
 
 def check_cpu_key(kind: str, key: dict) -> None:
-    """A feature of a CPU changes the device tree. A fixed feature accepts only one value."""
+    """A property of a CPU changes the device tree. A fixed feature accepts only one value."""
     if "fixed" in key:
         refused(f"property '{key['name']}' is always {key['fixed']}", "-M", "virt", "-cpu",
                 f"{kind},{key['name']}={'off' if key['fixed'] == 'on' else 'on'}")
         with Machine("-cpu", f"{kind},{key['name']}={key['fixed']}"):
             return
     with Folder() as folder:
-        on = cpu_tree(folder, f"{kind},{key['name']}=on")
-        off = cpu_tree(folder, f"{kind},{key['name']}=off")
-        assert on != off, f"-cpu {kind},{key['name']}: the device tree is the same"
+        values = (key["max"], key["min"]) if key["kind"] == "number" else ("on", "off")
+        first, second = (cpu_tree(folder, f"{kind},{key['name']}={value}") for value in values)
+        assert first != second, f"-cpu {kind},{key['name']}: the device tree is the same"
 
 
 def flash_word(m: Machine, bank: int) -> int:

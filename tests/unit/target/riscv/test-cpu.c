@@ -24,6 +24,8 @@ static void test_features(void)
         { "=on", "no property ''" },
         { "h=on", "property 'h' is always off" },
         { "v=true", "property 'v' is always off" },
+        { "pmu-num=30", "property 'pmu-num' is '30'; accepted: 0 to 29" },
+        { "sscofpmf=on,pmu-num=0", "also requires sscofpmf=off" },
         { "mmu=off", "property 'mmu' is always on" },
         { "f=off", "CPU rv64: f=off also requires d=off" },
         { "f=off,zfh=on", "f=off also requires d=off,zfh=off" },
@@ -42,7 +44,8 @@ static void test_features(void)
     machine_free(m);
     /* Every property of the table that can change is accepted, both ways. */
     for (size_t i = 0; i < riscv_cpu_type.n_props; i++) {
-        if (riscv_cpu_type.props[i].flags & PLAN_PROP_FIXED) {
+        const PlanProp *p = &riscv_cpu_type.props[i];
+        if ((p->flags & PLAN_PROP_FIXED) || p->kind != PLAN_PROP_BOOL) {
             continue;
         }
         const char *name = riscv_cpu_type.props[i].name;
@@ -131,8 +134,12 @@ static void test_types(void)
     machine_free(m);
     g_autofree char *upper = canonical_of("rv64,Zfh=on,ZBA=off,Counters=on,zba=on");
     g_assert_cmpstr(upper, ==, "rv64,zfh=on");
+    g_autofree char *counters = canonical_of("rv64,pmu-num=8");
+    g_autofree char *same = canonical_of("rv64,pmu-num=16");
     g_autofree char *u54 = canonical_of("sifive-u54,zba=on,h=off");
     g_assert_cmpstr(u54, ==, "sifive-u54,zba=on");
+    g_assert_cmpstr(counters, ==, "rv64,pmu-num=8");
+    g_assert_cmpstr(same, ==, "rv64");
 }
 
 static const char *isa_string(const char *features, char *blob, size_t size, int *len)

@@ -91,17 +91,19 @@ static void test_legal_values(void)
         { 0x302, 0xb3ff },
         { 0x303, 0x222 },
         { 0x304, 0xaaa },
-        { 0x306, 7 },
+        { 0x306, 0x7ffff }, /* pmu-num=16 */
         { 0x305, ~UINT64_C(2) },
         { 0x341, ~UINT64_C(1) },
         { 0x340, ~UINT64_C(0) },
-        { 0x320, 5 },
+        { 0x320, 0x7fffd },
         { 0x10a, 0x81 },
         { 0x105, ~UINT64_C(2) },
-        { 0x106, 7 },
+        { 0x106, 0x7ffff },
         { 0x30a, UINT64_C(0xe000000000000081) },
-        { 0x323, 0 },
-        { 0xb03, 0 },
+        { 0x323, 0xfffff },
+        { 0x333, 0 },
+        { 0xb03, ~UINT64_C(0) },
+        { 0xb13, 0 },
         { 0x308, 0 },
         { 0x350, 0x1ff },
         { 0x3b5, PMP_ADDR_MASK },
@@ -119,6 +121,79 @@ static void test_legal_values(void)
     g_assert_true(wr(h, 0x30a, UINT64_MAX));
     g_assert_cmphex(get(h, 0x30a), ==, 1);
     g_assert_false(wr(h, 0x14d, 0));
+    hart_free(h);
+}
+
+/* Performance counters: bits and registers of Sscofpmf, and an overflow. */
+static void test_performance(void)
+{
+    Hart *h = hart_new("sscofpmf=on,pmu-num=2");
+    uint64_t of = UINT64_C(1) << 63, v;
+
+    g_assert_true(wr(h, 0x303, UINT64_MAX));
+    g_assert_cmphex(get(h, 0x303), ==, 0x2222);
+    g_assert_true(wr(h, 0x304, UINT64_MAX));
+    g_assert_cmphex(get(h, 0x304), ==, 0x2aaa);
+    g_assert_true(wr(h, 0x304, 0));
+    g_assert_true(wr(h, 0x306, UINT64_MAX));
+    g_assert_cmphex(get(h, 0x306), ==, 0x1f);
+    g_assert_true(wr(h, 0x323, UINT64_MAX));
+    g_assert_cmphex(get(h, 0x323), ==, UINT64_C(0xf0000000000fffff));
+    g_assert_true(wr(h, 0x325, 2)); /* absent */
+    g_assert_cmphex(get(h, 0x325), ==, 0);
+    g_assert_true(wr(h, 0x323, 2));
+    g_assert_true(wr(h, 0xb03, UINT64_MAX - 1));
+    h->cpu->retired += 3;
+    g_assert_cmphex(get(h, 0xb03), ==, 1);
+    g_assert_cmphex(get(h, 0x323), ==, of | 2);
+    g_assert_cmphex(get(h, 0x344) & 1 << 13, ==, 1 << 13);
+    g_assert_cmphex(get(h, 0xda0), ==, 8);
+    h->cpu->priv = PRIV_S;
+    h->cpu->mcounteren = 7;
+    g_assert_cmphex(get(h, 0xda0), ==, 0);
+    g_assert_false(rd(h, 0xc03, &v));
+    h->cpu->mcounteren = 15;
+    g_assert_cmphex(get(h, 0xda0), ==, 8);
+    g_assert_true(rd(h, 0xc03, &v));
+    g_assert_true(wr(h, 0x144, 0)); /* sip */
+    g_assert_cmphex(get(h, 0x144) & 1 << 13, ==, 0);
+    hart_free(h);
+}
+
+/* Smstateen: each register is denied to S-mode until M-mode sets its bit. */
+static void test_stateen(void)
+{
+    static const struct {
+        unsigned number, bit, select;
+    } rows[] = { { 0x10a, 62, 0 },    { 0x150, 60, 0 }, { 0x151, 58, 0x70 },
+                 { 0x151, 59, 0x30 }, { 0x15c, 58, 0 }, { 0xdb0, 59, 0 } };
+    Hart *h = hart_new("smstateen=on,smaia=on,ssaia=on");
+    uint64_t v;
+
+    g_assert_true(wr(h, 0x30c, UINT64_MAX));
+    g_assert_cmphex(get(h, 0x30c), ==, UINT64_C(0xdc00000000000000));
+    g_assert_true(wr(h, 0x30f, UINT64_MAX));
+    g_assert_cmphex(get(h, 0x30f), ==, UINT64_C(1) << 63);
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        h->cpu->siselect = rows[i].select;
+        h->cpu->mstateen[0] = ~(UINT64_C(1) << rows[i].bit);
+        h->cpu->priv = PRIV_S;
+        g_assert_false(rd(h, rows[i].number, &v));
+        h->cpu->mstateen[0] = UINT64_C(1) << rows[i].bit | UINT64_C(1) << 60;
+        g_assert_true(rd(h, rows[i].number, &v));
+        h->cpu->mstateen[0] = 0;
+        h->cpu->priv = PRIV_M;
+        g_assert_true(rd(h, rows[i].number, &v));
+    }
+    h->cpu->priv = PRIV_S;
+    g_assert_false(rd(h, 0x10c, &v)); /* SE0 */
+    h->cpu->mstateen[0] = UINT64_C(1) << 63;
+    g_assert_true(wr(h, 0x10c, UINT64_MAX));
+    g_assert_cmphex(get(h, 0x10c), ==, 0);
+    hart_free(h);
+    h = hart_new(NULL);
+    g_assert_false(rd(h, 0x30c, &v));
+    g_assert_false(rd(h, 0xda0, &v));
     hart_free(h);
 }
 
@@ -281,6 +356,8 @@ int main(int argc, char **argv)
     g_test_add_func("/csr/table", test_table);
     g_test_add_func("/csr/every-number", test_every_number);
     g_test_add_func("/csr/legal-values", test_legal_values);
+    g_test_add_func("/csr/performance", test_performance);
+    g_test_add_func("/csr/stateen", test_stateen);
     g_test_add_func("/csr/status", test_status);
     g_test_add_func("/csr/satp", test_satp);
     g_test_add_func("/csr/interrupt-views", test_interrupt_views);

@@ -21,7 +21,7 @@ static bool load(Hart *h, const GByteArray *bytes, GError **err)
 
     reader_init(&r, bytes->data, bytes->len);
     machine_lock(h->m);
-    bool ok = vm_load(&riscv_cpu_vmstate, h->cpu, 1, &r, "cpu", err);
+    bool ok = vm_load(&riscv_cpu_vmstate, h->cpu, riscv_cpu_vmstate.version, &r, "cpu", err);
     machine_unlock(h->m);
     return ok && reader_left(&r) == 0;
 }
@@ -51,12 +51,16 @@ static void fill(Hart *h)
 
 static void test_round_trip(void)
 {
-    Hart *a = hart_new(NULL), *b = hart_new(NULL);
+    Hart *a = hart_new("sscofpmf=on,smstateen=on"), *b = hart_new("sscofpmf=on,smstateen=on");
     GError *err = NULL;
 
     g_autofree char *bad = vm_table_check(&riscv_cpu_vmstate);
     g_assert_cmpstr(bad, ==, NULL);
     fill(a);
+    a->cpu->mcountinhibit = 8;
+    a->cpu->hpm_event[0] = UINT64_C(1) << 61 | 2;
+    a->cpu->hpm_base[0] = 77;
+    a->cpu->mstateen[3] = UINT64_C(1) << 63;
     GByteArray *first = save(a);
     g_assert_true(load(b, first, &err));
     g_assert_no_error(err);
