@@ -27,7 +27,7 @@ enum { FILE_ALIGN_MAX = 65536, FILE_BOUNCE_MAX = 1 << 20 };
 typedef struct BlockFile {
     char *filename;
     int fd;
-    BlockEngine *engine; /* NULL: threads */
+    BlockEngineKind engine;
     bool locking;
     ImageLock lock;
     uint32_t sector; /* logical block size of a host device; 1 for a regular file */
@@ -49,9 +49,10 @@ static bool file_read_aio(BlockNode *n, struct json_object *o, GError **err)
     }
     switch (aio) {
     case AIO_DEFAULT:
-        s->engine = engine_get(n->set, ENGINE_URING, NULL);
+        s->engine = engine_open(n->set, ENGINE_URING, NULL) ? ENGINE_URING : ENGINE_NONE;
         return true;
     case AIO_THREADS:
+        s->engine = ENGINE_NONE;
         return true;
     case AIO_NATIVE:
         if (!n->direct) {
@@ -59,11 +60,11 @@ static bool file_read_aio(BlockNode *n, struct json_object *o, GError **err)
                              "aio=native was specified, but it requires cache.direct=on, which "
                              "was not specified");
         }
-        s->engine = engine_get(n->set, ENGINE_AIO, err);
-        return s->engine != NULL;
+        s->engine = ENGINE_AIO;
+        return engine_open(n->set, ENGINE_AIO, err);
     default:
-        s->engine = engine_get(n->set, ENGINE_URING, err);
-        return s->engine != NULL;
+        s->engine = ENGINE_URING;
+        return engine_open(n->set, ENGINE_URING, err);
     }
 }
 
@@ -617,7 +618,7 @@ static void file_submit(BlockNode *n, BlockRequest *req)
 {
     BlockFile *s = n->priv;
 
-    if (!s->engine || !file_suits_engine(s, req) || !engine_submit(s->engine, req, s->fd)) {
+    if (!file_suits_engine(s, req) || !engine_submit(s->engine, req, s->fd)) {
         block_run_threaded(req);
     }
 }

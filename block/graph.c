@@ -159,9 +159,23 @@ const char *edge_user_name(const BlockEdge *e)
     return e->user->path ? e->user->path(e->user->opaque) : e->name;
 }
 
+/* The requests to a node complete on one event loop. */
+static bool node_check_loop(const BlockNode *n, const BlockUser *user, const char *device,
+                            GError **err)
+{
+    const BlockEdge *other = node_user(n);
+
+    return !other || other->user->context == user->context ||
+           error_set(err, ERROR_USER,
+                     "%s: block node '%s' is used by device '%s' with another iothread=; devices "
+                     "that share a node require the same one",
+                     device, n->name, other->name);
+}
+
 bool block_attach(BlockNode *n, const BlockUser *user, const char *device, GError **err)
 {
     const BlockEdge *other = n->drive ? node_user(n) : NULL;
+    BlockEdge *e;
 
     if (other) {
         return error_set(err, ERROR_USER,
@@ -174,11 +188,16 @@ bool block_attach(BlockNode *n, const BlockUser *user, const char *device, GErro
                          "to -drive",
                          device, n->drive);
     }
-    if (!edge_new(n, NULL, user, device, user->perm, user->shared, err)) {
-        g_prefix_error(err, "%s: ", device);
+    if (!node_check_loop(n, user, device, err)) {
         return false;
     }
-    return true;
+    e = edge_new(n, NULL, user, device, user->perm, user->shared, err);
+    if (e && queue_join(n, user->context, err)) {
+        return true;
+    }
+    edge_free(e);
+    g_prefix_error(err, "%s: ", device);
+    return false;
 }
 
 void block_detach(BlockNode *n, const BlockUser *user)
@@ -189,6 +208,8 @@ void block_detach(BlockNode *n, const BlockUser *user)
 
         if (e->user == user) {
             n->io_error = 0;
+            e->user = NULL; /* node_user() does not find it any more */
+            queue_leave(n);
             edge_free(e);
             return;
         }

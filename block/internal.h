@@ -30,16 +30,22 @@ typedef struct BlockSet BlockSet;
 typedef struct BackingStack BackingStack;
 typedef struct ThrottleMember ThrottleMember;
 
-/* An asynchronous interface of the host kernel for open files. All functions need the machine
- * lock. */
-typedef enum BlockEngineKind { ENGINE_URING, ENGINE_AIO, ENGINE_KINDS } BlockEngineKind;
+/* An asynchronous interface of the host kernel for open files, of one queue of completions. All
+ * functions need the machine lock. */
+typedef enum BlockEngineKind {
+    ENGINE_URING,
+    ENGINE_AIO,
+    ENGINE_KINDS,
+    ENGINE_NONE = ENGINE_KINDS /* threads */
+} BlockEngineKind;
 typedef struct BlockEngineOps BlockEngineOps;
+typedef struct BlockQueue BlockQueue;
 typedef struct BlockEngine {
     const BlockEngineOps *ops;
-    BlockSet *set;
+    BlockQueue *queue;
 } BlockEngine;
 struct BlockEngineOps {
-    BlockEngine *(*create)(BlockSet *set, GError **err);
+    BlockEngine *(*create)(BlockQueue *queue, GError **err);
     void (*free)(BlockEngine *e);
     bool (*submit)(BlockEngine *e, BlockRequest *req, int fd); /* false: use a thread */
     void (*poll)(BlockEngine *e);                              /* complete what has finished */
@@ -93,6 +99,7 @@ struct BlockNode {
     BlockEdge *child;       /* reference to the child; NULL for a protocol node */
     BlockEdge *backing;     /* reference to the backing file, which is only read; NULL: none */
     BlockEdge *drive_ref;   /* reference of the drive, if this is its top node */
+    BlockQueue *queue;      /* of the requests submitted to this node */
     unsigned in_flight;     /* requests submitted to this node, without those to a parent */
     ThrottleMember *limits; /* of the requests submitted to this node; NULL: none */
     BlockStats stats;
@@ -147,27 +154,38 @@ struct BlockDriver {
 };
 
 /*
- * All nodes of a machine, the pool of I/O threads, and the completed requests that are not
- * delivered yet. `lock` guards the list of requests; the machine lock guards the other members.
+ * The requests of one event loop that have completed and are not delivered yet. `lock` guards the
+ * list; the machine lock guards the other members. A thread that performs a request holds a
+ * reference.
  */
-struct BlockSet {
-    Machine *machine;
-    GPtrArray *nodes;                   /* children before their parents */
-    GPtrArray *media;                   /* BlockMedia*: devices with removable media */
-    GThreadPool *pool;                  /* created with the first request that blocks */
+struct BlockQueue {
+    BlockSet *set;
+    GMainContext *context; /* NULL: the main loop */
+    unsigned devices;      /* that use it */
+    gint refs;             /* atomic */
+    int event;             /* eventfd: something finished */
+    GSource *source;
     BlockEngine *engines[ENGINE_KINDS]; /* NULL: not used yet */
-    unsigned n_auto;                    /* names given to nodes without one */
-    int event;                          /* eventfd: something finished */
-    guint source;
     GMutex lock;
     BlockRequest *finished, **finished_tail;
+};
+
+/* All nodes of a machine, and the pool of I/O threads. The machine lock guards the members. */
+struct BlockSet {
+    Machine *machine;
+    GPtrArray *nodes;            /* children before their parents */
+    GPtrArray *media;            /* BlockMedia*: devices with removable media */
+    GThreadPool *pool;           /* created with the first request that blocks */
+    unsigned n_auto;             /* names given to nodes without one */
+    BlockQueue *queue;           /* of the main loop; NULL: not used yet */
+    GPtrArray *queues;           /* BlockQueue*, of I/O threads */
     const BackingStack *opening; /* backing.c: images that are being opened */
     GPtrArray *throttle_groups;  /* throttle.c; NULL: none */
     int draining;                /* requests do not wait for limits; atomic */
 };
 
 BlockSet *block_set(Machine *m); /* created at the first call */
-/* Create the eventfd that requests need. False with *err if the host has no descriptors. */
+/* Create the queue of the main loop. False with *err if the host has no descriptors. */
 bool block_set_ready(BlockSet *set, GError **err);
 
 /* --- node.c --- */
@@ -240,12 +258,19 @@ int node_grow_any(BlockNode *n, uint64_t size);
 uint64_t node_size_any(const BlockNode *n);
 
 /* --- completion.c --- */
-/* Complete a request with 0 or -errno. Its `done` is called on the main loop. Any thread. */
+/* Complete a request with 0 or -errno. Its `done` is called on the event loop of its device. Any
+ * thread. */
 void block_complete_any(BlockRequest *req, int result);
 /* Perform req on an I/O thread with BlockDriver.perform. */
 void block_run_threaded(BlockRequest *req);
-/* Wait without the main loop until requests complete, and deliver them. */
-void block_wait(BlockSet *set);
+/* Wait without the event loop until requests of a queue complete, and deliver them. */
+void block_wait(BlockQueue *q);
+/* Use the queue of an event loop for a node, which no request uses. False with *err. */
+bool queue_join(BlockNode *n, GMainContext *context, GError **err);
+/* Undo queue_join(). */
+void queue_leave(BlockNode *n);
+/* Free all queues of a machine whose threads have ended. */
+void queues_free(BlockSet *set);
 
 /* --- throttle.c --- */
 /* Join a group of limits, which is created with its first member, with the limits of the object
@@ -343,11 +368,12 @@ bool opt_enum(struct json_object *o, const char *key, const char *const *names, 
 bool opt_known(struct json_object *o, const char *const *keys, const char *what, GError **err);
 
 /* --- engines --- */
-/* Get an engine, which is created at its first use. NULL with *err if the host or the build does
- * not support it. */
-BlockEngine *engine_get(BlockSet *set, BlockEngineKind kind, GError **err);
-/* Perform req at req->p.at in an open file. False: the engine is full; use a thread. */
-bool engine_submit(BlockEngine *e, BlockRequest *req, int fd);
+/* Create an engine for the main loop, and for other loops when a device uses them. False with *err
+ * if the host or the build does not support it. */
+bool engine_open(BlockSet *set, BlockEngineKind kind, GError **err);
+/* Perform req at req->p.at in an open file with the engine of its event loop. False: the engine is
+ * full; use a thread. */
+bool engine_submit(BlockEngineKind kind, BlockRequest *req, int fd);
 /* For engines: req ended with a number of bytes or -errno. What an engine could not complete is
  * performed again from its start by a thread. Moving the same bytes twice is harmless: the request
  * has not completed yet. */

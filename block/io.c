@@ -176,7 +176,7 @@ void block_drain(BlockNode *n)
     while (n->in_flight > 0) {
         __atomic_add_fetch(&set->draining, 1, __ATOMIC_ACQ_REL);
         throttle_release_all(set);
-        block_wait(set);
+        block_wait(n->queue);
         __atomic_sub_fetch(&set->draining, 1, __ATOMIC_ACQ_REL);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * aio=native: reads, writes and flushes of files opened with O_DIRECT through Linux AIO
- * (io_submit(2)). Completions are announced by the eventfd of the BlockSet.
+ * (io_submit(2)). Completions are announced by the eventfd of the BlockQueue.
  *
  * The system calls are made directly: the C library has no wrappers for them.
  */
@@ -30,7 +30,7 @@ static void aio_free(BlockEngine *e)
     g_free(a);
 }
 
-static BlockEngine *aio_create(BlockSet *set, GError **err)
+static BlockEngine *aio_create(BlockQueue *q, GError **err)
 {
     AioEngine *a = g_new0(AioEngine, 1);
 
@@ -58,7 +58,7 @@ static bool aio_submit(BlockEngine *e, BlockRequest *req, int fd)
         .aio_lio_opcode = aio_opcode(req->p.op),
         .aio_fildes = (uint32_t)fd,
         .aio_flags = IOCB_FLAG_RESFD,
-        .aio_resfd = (uint32_t)e->set->event,
+        .aio_resfd = (uint32_t)e->queue->event,
     };
     struct iocb *list[] = { &cb };
 

@@ -315,7 +315,12 @@ BlockNode *node_new(Machine *m, const BlockDriver *drv, struct json_object *o, b
     n->depth = 1;
     n->parents = g_ptr_array_new();
     n->on_write_error = BLOCK_ON_ERROR_ENOSPC;
-    if (!block_set_ready(n->set, err) || !node_open(n, o, inactive, err)) {
+    if (!block_set_ready(n->set, err)) {
+        node_release(n);
+        return NULL;
+    }
+    n->queue = n->set->queue;
+    if (!node_open(n, o, inactive, err)) {
         node_release(n);
         return NULL;
     }
@@ -458,21 +463,12 @@ void block_free_all(Machine *m)
     if (set->pool) {
         g_thread_pool_free(set->pool, FALSE, TRUE);
     }
-    for (int i = 0; i < ENGINE_KINDS; i++) {
-        if (set->engines[i]) {
-            set->engines[i]->ops->free(set->engines[i]);
-        }
-    }
-    if (set->event >= 0) {
-        g_source_remove(set->source);
-        close(set->event);
-    }
+    queues_free(set);
     g_ptr_array_free(set->nodes, TRUE);
     g_ptr_array_free(set->media, TRUE);
     if (set->throttle_groups) {
         g_ptr_array_free(set->throttle_groups, TRUE);
     }
-    g_mutex_clear(&set->lock);
     g_free(set);
     m->blocks = NULL;
 }

@@ -23,10 +23,10 @@ enum { LEAVES_MAX = 1 << 17 }; /* limits the map to 512 MiB */
 
 typedef struct BlockOverlay {
     int fd;
-    BlockEngine *engine; /* NULL: threads */
-    uint32_t cluster;    /* bytes */
-    uint64_t base_end;   /* the base is not used from this offset on */
-    GMutex lock;         /* held while bits are set */
+    BlockEngineKind engine;
+    uint32_t cluster;  /* bytes */
+    uint64_t base_end; /* the base is not used from this offset on */
+    GMutex lock;       /* held while bits are set */
     uint8_t **leaves;
     size_t n_leaves;
 } BlockOverlay;
@@ -343,7 +343,7 @@ static void overlay_submit(BlockNode *n, BlockRequest *req)
         block_complete_any(req, 0);
     } else if (alike && !has && req->p.op == BLOCK_READ && req->p.at < s->base_end) {
         node_forward(n->child->node, req);
-    } else if (!(alike && has && s->engine && engine_submit(s->engine, req, s->fd))) {
+    } else if (!(alike && has && engine_submit(s->engine, req, s->fd))) {
         block_run_threaded(req);
     }
 }
@@ -427,7 +427,7 @@ static bool overlay_open(BlockNode *n, struct json_object *o, GError **err)
         overlay_close(n);
         return false;
     }
-    s->engine = engine_get(n->set, ENGINE_URING, NULL);
+    s->engine = engine_open(n->set, ENGINE_URING, NULL) ? ENGINE_URING : ENGINE_NONE;
     return true;
 }
 

@@ -296,12 +296,13 @@ static void throttle_submit(BlockNode *n, BlockRequest *req)
     }
 }
 
-/* The main loop never waits: a node above writes its metadata there when it is closed. */
+/* A thread with the machine lock never waits: a node above writes its metadata there when it is
+ * closed. */
 static int throttle_perform(BlockNode *n, BlockRequest *req)
 {
     const ThrottleMember *t = n->priv;
-    bool may_wait = !g_main_context_is_owner(g_main_context_default());
     BlockSet *set = n->set;
+    bool may_wait = !machine_locked(set->machine);
 
     while (may_wait && req->p.op != BLOCK_FLUSH &&
            !__atomic_load_n(&set->draining, __ATOMIC_ACQUIRE)) {

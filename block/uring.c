@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * aio=io_uring: reads, writes and flushes of open files through one io_uring of the machine.
- * Completions are announced by the eventfd of the BlockSet.
+ * aio=io_uring: reads, writes and flushes of open files through one io_uring for each event
+ * loop. Completions are announced by the eventfd of its BlockQueue.
  */
 #include "config-host.h"
 
@@ -28,7 +28,7 @@ static void uring_free(BlockEngine *e)
     g_free(u);
 }
 
-static BlockEngine *uring_create(BlockSet *set, GError **err)
+static BlockEngine *uring_create(BlockQueue *q, GError **err)
 {
     UringEngine *u = g_new0(UringEngine, 1);
     int r = io_uring_queue_init(URING_ENTRIES, &u->ring, 0);
@@ -38,7 +38,7 @@ static BlockEngine *uring_create(BlockSet *set, GError **err)
         g_free(u);
         return NULL;
     }
-    r = io_uring_register_eventfd(&u->ring, set->event);
+    r = io_uring_register_eventfd(&u->ring, q->event);
     if (r < 0) {
         error_set_errno(err, -r, "aio=io_uring: no eventfd can be registered (use aio=threads)");
         uring_free(&u->base);
@@ -107,7 +107,7 @@ static void uring_poll(BlockEngine *e)
 
 #else
 
-static BlockEngine *uring_create(BlockSet *set, GError **err)
+static BlockEngine *uring_create(BlockQueue *q, GError **err)
 {
     error_set(err, ERROR_USER,
               "aio=io_uring is not available in this build, which lacks liburing; use aio=threads");

@@ -56,10 +56,14 @@ struct json_object *qmp_query_memdev(Machine *m, GError **err)
     return list;
 }
 
-/* The polling parameters are 0, because the thread does not poll before it waits. */
 static void object_iothread_json(void *opaque, HostObject *obj)
 {
-    QmpIOThreadInfo info = { .id = obj->id, .thread_id = host_iothread_tid(obj) };
+    IothreadPolling p = host_iothread_polling(obj);
+    QmpIOThreadInfo info = { .id = obj->id,
+                             .thread_id = host_iothread_tid(obj),
+                             .poll_max_ns = (int64_t)p.max_ns,
+                             .poll_grow = (int64_t)p.grow,
+                             .poll_shrink = (int64_t)p.shrink };
 
     if (info.thread_id) {
         json_object_array_add(opaque, qmp_make_iothread_info(&info));
@@ -113,10 +117,21 @@ static void hmp_info_memdev(Machine *m, const char *args, GString *out)
 static void hmp_show_iothread(void *opaque, HostObject *obj)
 {
     int64_t tid = host_iothread_tid(obj);
+    IothreadPolling p = host_iothread_polling(obj);
+    GString *out = opaque;
 
-    if (tid) {
-        g_string_append_printf(opaque, "%s:\n  thread_id=%" G_GINT64_FORMAT "\n", obj->id, tid);
+    if (!tid) {
+        return;
     }
+    g_string_append_printf(out,
+                           "%s:\n  thread_id=%" G_GINT64_FORMAT "\n  poll-max-ns=%" G_GUINT64_FORMAT
+                           "\n  poll-grow=%" G_GUINT64_FORMAT "\n  poll-shrink=%" G_GUINT64_FORMAT
+                           "\n  users:",
+                           obj->id, tid, p.max_ns, p.grow, p.shrink);
+    for (guint i = 0; i < obj->users->len; i++) {
+        g_string_append_printf(out, " %s", (const char *)obj->users->pdata[i]);
+    }
+    g_string_append(out, obj->users->len ? "\n" : " none\n");
 }
 
 static void hmp_info_iothreads(Machine *m, const char *args, GString *out)

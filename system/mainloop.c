@@ -13,72 +13,26 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "hw/core/clock.h"
+#include "hw/core/event_loop.h"
 #include "util/cpuwait.h"
 #include "util/host.h"
 #include "util/log.h"
 
 #define CONTEXT_FDS 2 /* descriptors that a GMainContext may need */
 
-typedef struct PollSet {
-    GPollFD *fds;
-    int size;
-} PollSet;
-
-static int loop_query(GMainContext *ctx, int priority, int *timeout, PollSet *p)
-{
-    int n;
-
-    while ((n = g_main_context_query(ctx, priority, timeout, p->fds, p->size)) > p->size) {
-        p->size = n * 2;
-        p->fds = g_renew(GPollFD, p->fds, p->size);
-    }
-    return n;
-}
-
-/* Wait for events until the timeout of GLib in milliseconds or the timer of the machine in
- * nanoseconds, whichever is earlier. */
-static void wait_for_events(PollSet *p, int n, int timeout_ms, int64_t timer_ns)
-{
-    int64_t ns = timeout_ms < 0 ? CLOCK_NEVER : timeout_ms * INT64_C(1000000);
-    struct timespec t;
-
-    G_STATIC_ASSERT(sizeof(GPollFD) == sizeof(struct pollfd));
-    ns = MIN(ns, timer_ns);
-    t = (struct timespec){ ns / 1000000000, ns % 1000000000 };
-    ppoll((struct pollfd *)p->fds, (nfds_t)n, ns == CLOCK_NEVER ? NULL : &t, NULL);
-}
-
-static void iterate(Machine *m, GMainContext *ctx, PollSet *p)
-{
-    int priority, timeout, n;
-    int64_t timer_ns;
-
-    g_main_context_prepare(ctx, &priority);
-    n = loop_query(ctx, priority, &timeout, p);
-    timer_ns = clocks_wait_ns(m->clocks);
-    machine_unlock(m);
-    wait_for_events(p, n, timeout, timer_ns);
-    machine_lock(m);
-    if (g_main_context_check(ctx, priority, p->fds, n)) {
-        g_main_context_dispatch(ctx);
-    }
-}
-
 static void signals_to_main_loop(Session *s);
 
 void main_loop(Session *s)
 {
-    GMainContext *ctx = g_main_context_default();
-    PollSet p = { g_new(GPollFD, 16), 16 };
+    EventLoop loop = { .machine = s->m, .context = g_main_context_default(), .timers = true };
 
-    g_main_context_acquire(ctx);
+    g_main_context_acquire(loop.context);
     signals_to_main_loop(s);
     while (!s->quit) {
-        iterate(s->m, ctx, &p);
+        event_loop_iterate(&loop);
     }
-    g_main_context_release(ctx);
-    g_free(p.fds);
+    g_main_context_release(loop.context);
+    event_loop_clear(&loop);
 }
 
 /* --- signals --- */

@@ -48,7 +48,7 @@ typedef struct BlkReqList {
 
 struct VirtioBlk {
     VirtioBase base;
-    char *drive, *serial;
+    char *drive, *serial, *iothread;
     int32_t bootindex;
     uint16_t num_queues, queue_size;
     uint32_t logical, physical;
@@ -731,7 +731,12 @@ static bool virtio_blk_init(void *dev, GError **err)
     if (blk->read_only == PLAN_AUTO) {
         blk->read_only = block_read_only(blk->node) ? PLAN_ON : PLAN_OFF;
     }
+    if (!virtio_use_iothread(&blk->base.virtio, blk->iothread, err)) {
+        blk->node = NULL;
+        return false;
+    }
     blk->user = (BlockUser){
+        .context = virtio_context(&blk->base.virtio),
         .resized = virtio_blk_resized,
         .path = virtio_blk_path,
         .opaque = blk,
@@ -777,6 +782,7 @@ static const PlanProp blk_props[] = {
     PROP_BACKEND(VirtioBlk, drive, "drive", "block", "the drive or block node of the device"),
     PROP_BOOTINDEX(VirtioBlk, bootindex),
     PROP_STR(VirtioBlk, serial, "serial", "serial number, up to 20 bytes"),
+    PROP_IOTHREAD(VirtioBlk, iothread),
     PROP_U16(VirtioBlk, num_queues, "num-queues", 1, 1, MAX_QUEUES, "request queues"),
     PROP_U16(VirtioBlk, queue_size, "queue-size", 256, 4, VIRTIO_MAX_QUEUE_SIZE,
              "descriptors of each queue"),

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bottom halves (contract in hw/core/bottom_half.h): one queue and one event source per machine.
+ * Bottom halves (contract in hw/core/bottom_half.h): one queue and one event source for each event
+ * loop.
  */
 #include "hw/core/bottom_half.h"
 
 enum { DISPATCH_US = 1000 };
 
-typedef struct BottomHalves {
+typedef struct BottomHalves BottomHalves;
+struct BottomHalves {
+    BottomHalves *next; /* of the machine */
     Machine *machine;
-    GQueue queue; /* of BottomHalf.link */
+    GMainContext *context; /* NULL: the main loop */
+    GQueue queue;          /* of BottomHalf.link */
     unsigned round;
     GSource *source;
-} BottomHalves;
+};
 
 typedef struct BottomHalfSource {
     GSource base;
@@ -77,7 +81,21 @@ static gboolean bottom_half_source_check(GSource *source)
     return bottom_half_runnable(((BottomHalfSource *)source)->set);
 }
 
-static BottomHalves *bottom_half_set(Machine *m)
+static void bottom_half_wake(const BottomHalves *set)
+{
+    if (!g_main_context_is_owner(set->context)) {
+        g_main_context_wakeup(set->context);
+    }
+}
+
+static void bottom_half_run_changed(void *opaque, bool running, RunState state)
+{
+    if (running) {
+        bottom_half_wake(opaque);
+    }
+}
+
+static BottomHalves *bottom_half_new(Machine *m, GMainContext *context)
 {
     static GSourceFuncs funcs = { bottom_half_source_prepare,
                                   bottom_half_source_check,
@@ -85,69 +103,105 @@ static BottomHalves *bottom_half_set(Machine *m)
                                   NULL,
                                   NULL,
                                   NULL };
-    BottomHalves *set = m->bottom_halves;
+    BottomHalves *set = g_new0(BottomHalves, 1);
 
-    if (!set) {
-        set = m->bottom_halves = g_new0(BottomHalves, 1);
-        set->machine = m;
-        g_queue_init(&set->queue);
-        set->source = g_source_new(&funcs, sizeof(BottomHalfSource));
-        ((BottomHalfSource *)set->source)->set = set;
-        g_source_attach(set->source, NULL);
+    set->machine = m;
+    set->context = context;
+    g_queue_init(&set->queue);
+    set->source = g_source_new(&funcs, sizeof(BottomHalfSource));
+    ((BottomHalfSource *)set->source)->set = set;
+    g_source_attach(set->source, context);
+    if (context) { /* the main loop starts the machine itself */
+        machine_add_run_fn(m, bottom_half_run_changed, set);
     }
     return set;
 }
 
+/* The place of the set in the list of the machine; contains NULL if there is none. */
+static BottomHalves **bottom_half_find(Machine *m, const GMainContext *context)
+{
+    BottomHalves **at = &m->bottom_halves;
+
+    while (*at && (*at)->context != context) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void bottom_half_free_first(BottomHalves **at)
+{
+    BottomHalves *set = *at;
+
+    *at = set->next;
+    if (set->context) {
+        machine_remove_run_fn(set->machine, bottom_half_run_changed, set);
+    }
+    g_source_destroy(set->source);
+    g_source_unref(set->source);
+    g_free(set);
+}
+
 void bottom_halves_free(Machine *m)
 {
-    BottomHalves *set = m->bottom_halves;
-
-    if (set) {
-        g_source_destroy(set->source);
-        g_source_unref(set->source);
-        g_free(set);
-        m->bottom_halves = NULL;
+    while (m->bottom_halves) {
+        bottom_half_free_first(&m->bottom_halves);
     }
 }
 
-void bottom_half_setup(BottomHalf *b, Device *owner, void (*fn)(void *arg), void *arg)
+void bottom_halves_free_context(Machine *m, const GMainContext *context)
 {
-    *b = (BottomHalf){ .owner = owner, .fn = fn, .arg = arg, .link = { .data = b } };
-    bottom_half_set(owner->machine);
+    BottomHalves **at = bottom_half_find(m, context);
+
+    if (*at) {
+        bottom_half_free_first(at);
+    }
+}
+
+void bottom_half_setup(BottomHalf *b, GMainContext *context, Device *owner, void (*fn)(void *arg),
+                       void *arg)
+{
+    BottomHalves **at = bottom_half_find(owner->machine, context);
+
+    if (!*at) {
+        *at = bottom_half_new(owner->machine, context);
+    }
+    *b = (BottomHalf){ .set = *at, .owner = owner, .fn = fn, .arg = arg, .link = { .data = b } };
 }
 
 void bottom_half_schedule(BottomHalf *b)
 {
-    BottomHalves *set = bottom_half_set(b->owner->machine);
+    BottomHalves *set = b->set;
 
     if (b->scheduled) {
         return;
     }
     b->scheduled = true;
     g_queue_push_tail_link(&set->queue, &b->link);
-    if (set->queue.length == 1 && !g_main_context_is_owner(NULL)) {
-        g_main_context_wakeup(NULL);
+    if (set->queue.length == 1) {
+        bottom_half_wake(set);
     }
 }
 
 void bottom_half_cancel(BottomHalf *b)
 {
     if (b->scheduled) {
-        g_queue_unlink(&bottom_half_set(b->owner->machine)->queue, &b->link);
+        g_queue_unlink(&b->set->queue, &b->link);
         b->scheduled = false;
     }
 }
 
 bool bottom_halves_run(Machine *m)
 {
-    BottomHalves *set = bottom_half_set(m);
-    bool any = bottom_half_runnable(set);
+    BottomHalves *set = *bottom_half_find(m, NULL);
+    bool any = set && bottom_half_runnable(set);
 
-    bottom_half_run_until(set, G_MAXINT64);
+    if (any) {
+        bottom_half_run_until(set, G_MAXINT64);
+    }
     return any;
 }
 
-unsigned bottom_half_round(Machine *m)
+unsigned bottom_half_round(const BottomHalf *b)
 {
-    return bottom_half_set(m)->round;
+    return b->set->round;
 }

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * iothread: a named thread of the host with its own main loop. Management software creates one for
- * each disk and pins it to host CPUs by the thread id. Block I/O uses other threads
- * (docs/locking.md), so no device uses this thread.
+ * iothread: a named thread of the host with an event loop (hw/core/event_loop.h). Devices with
+ * iothread=ID process their queues and complete their requests in it. Management software pins the
+ * thread to host CPUs by its id.
  */
 #include <errno.h>
 #include <unistd.h>
 
+#include "hw/core/bottom_half.h"
+#include "hw/core/event_loop.h"
 #include "hw/core/host_object.h"
 #include "util/error.h"
 #include "util/host.h"
 
+#define IOTHREAD_POLL_MAX_NS 32768 /* as QEMU */
+
 typedef struct HostIothread {
     HostObject o;
-    GMainContext *context;
-    GMainLoop *loop;
+    uint64_t poll_max_ns, poll_grow, poll_shrink; /* properties */
+    EventLoop loop;
     GThread *thread;
+    int quit;   /* atomic */
     gint64 tid; /* set by the thread, under its lock */
     GMutex lock;
     GCond known;
@@ -29,9 +34,15 @@ static gpointer iothread_run(gpointer opaque)
     t->tid = gettid();
     g_cond_signal(&t->known);
     g_mutex_unlock(&t->lock);
-    g_main_context_push_thread_default(t->context);
-    g_main_loop_run(t->loop);
-    g_main_context_pop_thread_default(t->context);
+    machine_lock(t->o.machine);
+    g_main_context_acquire(t->loop.context);
+    g_main_context_push_thread_default(t->loop.context);
+    while (!g_atomic_int_get(&t->quit)) {
+        event_loop_iterate(&t->loop);
+    }
+    g_main_context_pop_thread_default(t->loop.context);
+    g_main_context_release(t->loop.context);
+    machine_unlock(t->o.machine);
     return NULL;
 }
 
@@ -46,8 +57,11 @@ static bool iothread_open(HostObject *o, GError **err)
     }
     g_mutex_init(&t->lock);
     g_cond_init(&t->known);
-    t->context = g_main_context_new();
-    t->loop = g_main_loop_new(t->context, FALSE);
+    t->loop = (EventLoop){ .machine = o->machine,
+                           .context = g_main_context_new(),
+                           .poll_max_ns = (int64_t)t->poll_max_ns,
+                           .poll_grow = (int64_t)t->poll_grow,
+                           .poll_shrink = (int64_t)t->poll_shrink };
     t->thread = g_thread_try_new(name, iothread_run, t, err);
     g_mutex_lock(&t->lock);
     while (t->thread && t->tid == 0) {
@@ -57,22 +71,21 @@ static bool iothread_open(HostObject *o, GError **err)
     return t->thread != NULL;
 }
 
-static gboolean iothread_stop(gpointer loop)
-{
-    g_main_loop_quit(loop);
-    return G_SOURCE_REMOVE;
-}
-
-/* Stop the loop and wait for the thread. The loop may not have started yet, so the thread itself
- * stops it. */
+/* End the thread, which may be waiting for events or for the machine lock. */
 static void iothread_end_thread(HostIothread *t)
 {
-    GSource *source = g_idle_source_new();
+    Machine *m = t->o.machine;
+    bool locked = machine_locked(m);
 
-    g_source_set_callback(source, iothread_stop, t->loop, NULL);
-    g_source_attach(source, t->context);
-    g_source_unref(source);
+    g_atomic_int_set(&t->quit, 1);
+    g_main_context_wakeup(t->loop.context);
+    if (locked) {
+        machine_unlock(m);
+    }
     g_thread_join(t->thread);
+    if (locked) {
+        machine_lock(m);
+    }
 }
 
 static void iothread_close(HostObject *o)
@@ -82,23 +95,56 @@ static void iothread_close(HostObject *o)
     if (t->thread) {
         iothread_end_thread(t);
     }
-    if (t->loop) {
-        g_main_loop_unref(t->loop);
-        g_main_context_unref(t->context);
+    if (t->loop.context) {
+        bottom_halves_free_context(o->machine, t->loop.context);
+        event_loop_clear(&t->loop);
+        g_main_context_unref(t->loop.context);
         g_mutex_clear(&t->lock);
         g_cond_clear(&t->known);
     }
 }
 
-int64_t host_iothread_tid(const HostObject *o)
+/* Return the thread of an object; NULL: it is of another class. */
+static const HostIothread *iothread_of(const HostObject *o)
 {
-    return o->kind == &host_iothread ? ((const HostIothread *)o)->tid : 0;
+    return o->kind == &host_iothread ? (const HostIothread *)o : NULL;
 }
 
+int64_t host_iothread_tid(const HostObject *o)
+{
+    const HostIothread *t = iothread_of(o);
+
+    return t ? t->tid : 0;
+}
+
+GMainContext *host_iothread_context(const HostObject *o)
+{
+    const HostIothread *t = iothread_of(o);
+
+    return t ? t->loop.context : NULL;
+}
+
+IothreadPolling host_iothread_polling(const HostObject *o)
+{
+    const HostIothread *t = iothread_of(o);
+
+    return t ? (IothreadPolling){ t->poll_max_ns, t->poll_grow, t->poll_shrink }
+             : (IothreadPolling){ 0 };
+}
+
+static const PlanProp iothread_props[] = {
+    PROP_U64(HostIothread, poll_max_ns, "poll-max-ns", IOTHREAD_POLL_MAX_NS, 0, INT64_MAX,
+             "longest time of polling before the thread sleeps, in ns; 0: none"),
+    PROP_U64(HostIothread, poll_grow, "poll-grow", 0, 0, INT64_MAX,
+             "factor by which the time of polling grows; 0: 2"),
+    PROP_U64(HostIothread, poll_shrink, "poll-shrink", 0, 0, INT64_MAX,
+             "divisor by which the time of polling shrinks; 0: no polling until it grows again"),
+};
 const HostObjectKind host_iothread = {
     .name = "iothread",
-    .doc = "a thread of the host, for its id",
+    .doc = "a thread of the host for the queues and requests of disks",
     .size = sizeof(HostIothread),
+    .props = LIST(iothread_props),
     .open = iothread_open,
     .close = iothread_close,
 };

@@ -312,7 +312,7 @@ static bool fw_cfg_realize(void *dev, GError **err)
     fw_cfg_add_files(s);
     fw_cfg_set(dev, FW_CFG_SIGNATURE, "QEMU", 4);
     fw_cfg_set_number(dev, FW_CFG_ID, ID_TRADITIONAL | ID_DMA, 4);
-    bottom_half_setup(&s->work, &s->sys.dev, fw_cfg_dma_run, s);
+    bottom_half_setup(&s->work, NULL, &s->sys.dev, fw_cfg_dma_run, s);
     return true;
 }
 

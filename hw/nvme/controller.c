@@ -238,7 +238,7 @@ static bool nvme_realize(void *dev, GError **err)
     mem_init_mmio(&n->doorbells, "nvme-doorbells", NVME_REG_DOORBELLS, &nvme_doorbell_ops, n);
     mem_set_guard(&n->doorbells, &device_guard, &n->pci.dev);
     mem_map(pci_bar_region(&n->pci, 0), NVME_REG_DOORBELLS, &n->doorbells, 1, 0);
-    bottom_half_setup(&n->work, &n->pci.dev, nvme_turn, n);
+    bottom_half_setup(&n->work, NULL, &n->pci.dev, nvme_turn, n);
     machine_add_run_fn(n->pci.dev.machine, nvme_run_changed, n);
     return true;
 }

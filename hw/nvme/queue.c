@@ -160,7 +160,7 @@ void nvme_complete(Nvme *n, NvmeCq *cq, NvmeCqe cqe)
 static void nvme_turn_begin(Nvme *n)
 {
     n->turn_left = NVME_TURN;
-    n->turn_round = bottom_half_round(n->pci.dev.machine);
+    n->turn_round = bottom_half_round(&n->work);
 }
 
 void nvme_charge(Nvme *n, uint64_t units)

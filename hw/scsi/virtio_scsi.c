@@ -532,9 +532,11 @@ static bool virtio_scsi_init(void *dev, GError **err)
         return error_set(err, ERROR_USER, "%s: virtqueue_size must be a power of two from 4 to %u",
                          device_name(d), VIRTIO_MAX_QUEUE_SIZE);
     }
-    if (!scsi_bus_init(&s->bus, d, &virtio_scsi_bus_ops, err)) {
+    if (!virtio_use_iothread(&s->base.virtio, s->iothread, err) ||
+        !scsi_bus_init(&s->bus, d, &virtio_scsi_bus_ops, err)) {
         return false;
     }
+    s->bus.context = virtio_context(&s->base.virtio);
     for (unsigned i = 0; i < REQUEST_QUEUES + s->num_queues; i++) {
         virtio_add_queue(&s->base.virtio, s->queue_size);
     }
@@ -563,6 +565,7 @@ static const PlanProp scsi_props[] = {
     PROP_U32(VirtioScsi, num_queues, "num_queues", 1, 1, MAX_REQUEST_QUEUES, "request queues"),
     PROP_U16(VirtioScsi, queue_size, "virtqueue_size", 256, 4, VIRTIO_MAX_QUEUE_SIZE,
              "descriptors of each queue"),
+    PROP_IOTHREAD(VirtioScsi, iothread),
     PROP_U32(VirtioScsi, max_sectors, "max_sectors", 0xffff, 1, UINT32_MAX,
              "largest transfer that drivers should request, in 512 bytes"),
     PROP_U32(VirtioScsi, cmd_per_lun, "cmd_per_lun", 128, 1, UINT32_MAX,

@@ -20,6 +20,7 @@ typedef struct VirtioScsi {
     /* properties */
     uint32_t num_queues, max_sectors, cmd_per_lun;
     uint16_t queue_size;
+    char *iothread;
     bool hotplug, param_change;
     /* guest-visible state */
     uint32_t sense_size, cdb_size;

@@ -2,7 +2,9 @@
 /*
  * Turns: bounded work of a device, and the order of its queues (contract in hw/virtio/virtio.h).
  */
+#include "hw/core/host_object.h"
 #include "internal.h"
+#include "util/error.h"
 #include "util/trace.h"
 
 static Machine *turn_machine_of(const VirtioDevice *v)
@@ -13,12 +15,12 @@ static Machine *turn_machine_of(const VirtioDevice *v)
 static void turn_begin(VirtioDevice *v)
 {
     v->turn_left = VIRTIO_TURN;
-    v->turn_round = bottom_half_round(turn_machine_of(v));
+    v->turn_round = bottom_half_round(&v->work);
 }
 
 unsigned virtio_turn_left(VirtioDevice *v)
 {
-    if (v->turn_round != bottom_half_round(turn_machine_of(v))) {
+    if (v->turn_round != bottom_half_round(&v->work)) {
         turn_begin(v);
     }
     return v->turn_left;
@@ -73,9 +75,10 @@ static void turn_run(void *opaque)
     }
 }
 
-/* Process the queue now, unless it already waits for a turn, the machine is stopped, or the
- * notification is caused by another device (DMA or a message that the guest directs here). In the
- * last case one access could otherwise start as many turns as the device has queues. */
+/* Process the queue now, unless an I/O thread does that, it already waits for a turn, the machine
+ * is stopped, or the notification is caused by another device (DMA or a message that the guest
+ * directs here). In the last case one access could otherwise start as many turns as the device has
+ * queues. */
 void virtq_kick(VirtQueue *vq)
 {
     VirtioDevice *v = vq->v;
@@ -85,7 +88,7 @@ void virtq_kick(VirtQueue *vq)
     if (!virtq_ready(vq)) {
         return;
     }
-    if ((v->waiting >> vq->index & 1) || !machine_active(m) || m->entered > 1) {
+    if (v->iothread || (v->waiting >> vq->index & 1) || !machine_active(m) || m->entered > 1) {
         virtq_later(vq);
         return;
     }
@@ -105,7 +108,7 @@ static void turn_wait_all(VirtioDevice *v)
 void virtio_kick_all(VirtioDevice *v)
 {
     turn_wait_all(v);
-    if (machine_active(turn_machine_of(v)) && turn_machine_of(v)->entered <= 1) {
+    if (!v->iothread && machine_active(turn_machine_of(v)) && turn_machine_of(v)->entered <= 1) {
         turn_run(v);
     }
 }
@@ -124,8 +127,51 @@ static void turn_run_changed(void *opaque, bool running, RunState state)
 
 void virtio_turn_init(VirtioDevice *v)
 {
-    bottom_half_setup(&v->work, v->device, turn_run, v);
+    bottom_half_setup(&v->work, NULL, v->device, turn_run, v);
     machine_add_run_fn(turn_machine_of(v), turn_run_changed, v);
+}
+
+bool virtio_use_iothread(VirtioDevice *v, const char *id, GError **err)
+{
+    Machine *m = turn_machine_of(v);
+    HostObject *o = id ? host_object_find(m, id) : NULL;
+
+    if (!id) {
+        return true;
+    }
+    if (!o || !host_iothread_context(o)) {
+        return error_set(err, ERROR_USER,
+                         "%s: iothread=%s: there is no I/O thread of this name; create it with "
+                         "-object iothread,id=%s",
+                         device_name(v->device), id, id);
+    }
+    if (m->icount) {
+        return error_set(err, ERROR_USER,
+                         "%s: iothread=%s: -icount counts instructions between the completions of "
+                         "requests, which the main loop must deliver; omit iothread=",
+                         device_name(v->device), id);
+    }
+    v->iothread = o;
+    v->iothread_user = g_strdup(device_name(v->device));
+    host_object_use(o, v->iothread_user);
+    bottom_half_setup(&v->work, host_iothread_context(o), v->device, turn_run, v);
+    return true;
+}
+
+void virtio_release_iothread(VirtioDevice *v)
+{
+    if (v->iothread) {
+        bottom_half_cancel(&v->work);
+        bottom_half_setup(&v->work, NULL, v->device, turn_run, v);
+        host_object_unuse(v->iothread, v->iothread_user);
+        g_clear_pointer(&v->iothread_user, g_free);
+        v->iothread = NULL;
+    }
+}
+
+GMainContext *virtio_context(const VirtioDevice *v)
+{
+    return v->iothread ? host_iothread_context(v->iothread) : NULL;
 }
 
 void virtio_turn_fini(VirtioDevice *v)

@@ -22,6 +22,7 @@ bool virtio_base_init(VirtioBase *b, const VirtioClass *cls, const VirtioTranspo
 {
     virtio_init(&b->virtio, cls, t, b, &b->dev, virtio_base_features(b, legacy, modern));
     if (!cls->init(b, err)) {
+        virtio_release_iothread(&b->virtio);
         virtio_fini(&b->virtio);
         return false;
     }
@@ -36,6 +37,7 @@ void virtio_base_exit(VirtioBase *b)
     if (b->virtio.cls->exit) {
         b->virtio.cls->exit(b);
     }
+    virtio_release_iothread(&b->virtio);
 }
 
 void virtio_base_fini(VirtioBase *b)

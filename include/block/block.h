@@ -19,9 +19,10 @@
  * Hand-over. An inactive node holds no locks and caches no data. Activation acquires the locks, or
  * fails. Inactivation flushes and releases them.
  *
- * Requests are asynchronous. They are submitted with the machine lock held, and complete on the
- * main loop with the lock held, in any order. The I/O itself runs in the host kernel (io_uring,
- * Linux AIO) or on a pool of threads. Sizes are bytes and multiples of BLOCK_SECTOR.
+ * Requests are asynchronous. They are submitted with the machine lock held, and complete with the
+ * lock held, in any order, on the event loop of the device (BlockUser.context). The I/O itself runs
+ * in the host kernel (io_uring, Linux AIO) or on a pool of threads. Sizes are bytes and multiples
+ * of BLOCK_SECTOR.
  *
  * Locking: the machine lock for every function.
  */
@@ -86,6 +87,7 @@ struct BlockRequest {
 
 /* A device that uses a node. Function pointers may be NULL. */
 typedef struct BlockUser {
+    GMainContext *context; /* of the event loop that completes requests; NULL: the main loop */
     void (*resized)(void *opaque, uint64_t size);
     const char *(*path)(void *opaque); /* id or path of the device, for queries */
     void *opaque;
@@ -168,7 +170,8 @@ void block_free_all(Machine *m);
  * @err:    names the conflicting reference, or the image that another process has locked
  *
  * Checks the permissions against all other references and locks the images below, unless the node
- * is inactive. A drive serves one device. block_detach() undoes it.
+ * is inactive. A drive serves one device. All devices on a node have the same event loop.
+ * block_detach() undoes it.
  *
  * Return: false on a conflict, with nothing changed.
  */

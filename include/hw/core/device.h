@@ -240,6 +240,13 @@ static inline const char *device_id_or_path(const Device *dev)
         .name = (n), .kind = PLAN_PROP_MAC,                                                        \
         .field = offsetof(T, m) + 0 * sizeof(&((T *)0)->m == (uint8_t(*)[6])0), .doc = (text)      \
     }
+/* The I/O thread of a device. The target of a migration uses its own. */
+#define PROP_IOTHREAD(T, m)                                                                        \
+    {                                                                                              \
+        .name = "iothread", .kind = PLAN_PROP_BACKEND, .field = FIELD(T, m, char *),               \
+        .backend = "iothread", .flags = PLAN_PROP_HOST,                                            \
+        .doc = "the I/O thread that processes the queues"                                          \
+    }
 #define PROP_BACKEND(T, m, n, k, text)                                                             \
     {                                                                                              \
         .name = (n), .kind = PLAN_PROP_BACKEND, .field = FIELD(T, m, char *), .backend = (k),      \

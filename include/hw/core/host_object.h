@@ -99,6 +99,13 @@ void host_rng_wait(HostObject *o, void (*fn)(void *opaque), void *opaque);
 
 /* The host's id of the thread; 0: the object is not an I/O thread. */
 int64_t host_iothread_tid(const HostObject *o);
+/* The context of its event loop, borrowed; NULL: the object is not an I/O thread. */
+GMainContext *host_iothread_context(const HostObject *o);
+/* Its parameters of polling (hw/core/event_loop.h). */
+typedef struct IothreadPolling {
+    uint64_t max_ns, grow, shrink;
+} IothreadPolling;
+IothreadPolling host_iothread_polling(const HostObject *o);
 
 /* --- secrets: host_secret.c --- */
 

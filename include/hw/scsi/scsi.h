@@ -117,7 +117,8 @@ typedef struct SCSIBusOps {
 struct SCSIBus {
     Bus bus;
     const SCSIBusOps *ops;
-    unsigned in_flight; /* requests submitted to block nodes */
+    GMainContext *context; /* completes the requests (BlockUser.context); the controller sets it */
+    unsigned in_flight;    /* requests submitted to block nodes */
     uint64_t bytes_in_flight;
 };
 

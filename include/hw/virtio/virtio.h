@@ -122,10 +122,12 @@ struct VirtioDevice {
     uint8_t isr;
     /* turns */
     BottomHalf work;
-    uint64_t waiting;    /* bit n: queue n waits for a turn */
-    unsigned next_queue; /* the queue that the next turn begins with */
-    unsigned turn_left;  /* units left in this turn */
-    unsigned turn_round; /* the turn of the main loop in which this turn began */
+    uint64_t waiting;            /* bit n: queue n waits for a turn */
+    unsigned next_queue;         /* the queue that the next turn begins with */
+    unsigned turn_left;          /* units left in this turn */
+    unsigned turn_round;         /* the turn of the event loop in which this turn began */
+    struct HostObject *iothread; /* processes the queues; NULL: the main loop and CPU threads do */
+    char *iothread_user;         /* the name of the device at the object */
 };
 G_STATIC_ASSERT(VIRTIO_MAX_QUEUES <= 64);
 
@@ -227,6 +229,30 @@ void virtq_later(VirtQueue *vq);
  */
 unsigned virtio_turn_left(VirtioDevice *v);
 void virtio_turn_charge(VirtioDevice *v, uint64_t units);
+
+/*
+ * --- I/O threads ---
+ *
+ * With iothread=ID the turns of a device and the completions of its block requests run in that
+ * thread, always with the machine lock held (docs/locking.md). A notification only schedules a
+ * turn. Configuration, resets, stops and unplugs run in the thread that requests them.
+ */
+
+/**
+ * virtio_use_iothread() - Process the queues in an I/O thread.
+ * @id:  id of the object; NULL: none, and nothing changes
+ * @err: an ERROR_USER that names the device and the object
+ *
+ * Called by VirtioClass.init. virtio_release_iothread(), which the transports call after
+ * VirtioClass.exit, undoes it.
+ *
+ * Return: false if there is no such object, or if instructions are counted.
+ */
+bool virtio_use_iothread(VirtioDevice *v, const char *id, GError **err);
+void virtio_release_iothread(VirtioDevice *v);
+/** virtio_context() - Get the context of the event loop of the device, for its back ends. NULL: the
+ * main loop. */
+GMainContext *virtio_context(const VirtioDevice *v);
 
 /* --- the device --- */
 

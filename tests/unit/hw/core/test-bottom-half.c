@@ -41,7 +41,7 @@ static void setup(Rig *r)
     r->m->hooks.opaque = r;
     for (unsigned i = 0; i < 3; i++) {
         r->dev[i] = (Device){ .type = &type, .machine = r->m, .pins = 1 };
-        bottom_half_setup(&r->b[i], &r->dev[i], on_bottom_half, &r->b[i]);
+        bottom_half_setup(&r->b[i], NULL, &r->dev[i], on_bottom_half, &r->b[i]);
     }
     machine_set_state(r->m, RUN_RUNNING);
 }
@@ -153,9 +153,9 @@ static void test_round(void)
     unsigned first;
 
     setup(&r);
-    first = bottom_half_round(r.m);
+    first = bottom_half_round(r.b);
     g_main_context_iteration(NULL, FALSE);
-    g_assert_cmpuint(bottom_half_round(r.m), !=, first);
+    g_assert_cmpuint(bottom_half_round(r.b), !=, first);
     teardown(&r);
 }
 
