@@ -16,13 +16,13 @@ enum { POOL_THREADS = 16 };
 
 /* --- references --- */
 
-static BlockQueue *queue_ref(BlockQueue *q)
+BlockQueue *queue_ref_any(BlockQueue *q)
 {
     g_atomic_int_inc(&q->refs);
     return q;
 }
 
-static void queue_unref_any(BlockQueue *q)
+void queue_unref_any(BlockQueue *q)
 {
     if (g_atomic_int_dec_and_test(&q->refs)) {
         close(q->event);
@@ -84,7 +84,7 @@ static bool completion_deliver(BlockQueue *q)
     bool any = false;
     int result;
 
-    queue_ref(q);
+    queue_ref_any(q);
     while ((req = completion_next_finished(q))) {
         any = true;
         result = req->p.result;
@@ -148,7 +148,7 @@ void block_run_threaded(BlockRequest *req)
     if (!set->pool) {
         set->pool = g_thread_pool_new(completion_run_threaded, set, POOL_THREADS, FALSE, NULL);
     }
-    queue_ref(req->p.root->queue);
+    queue_ref_any(req->p.root->queue);
     g_thread_pool_push(set->pool, req, NULL);
 }
 

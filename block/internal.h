@@ -258,8 +258,11 @@ int node_grow_any(BlockNode *n, uint64_t size);
 uint64_t node_size_any(const BlockNode *n);
 
 /* --- completion.c --- */
-/* Complete a request with 0 or -errno. Its `done` is called on the event loop of its device. Any
- * thread. */
+/* Keep a queue while a thread without the machine lock performs a request, and end that. */
+BlockQueue *queue_ref_any(BlockQueue *q);
+void queue_unref_any(BlockQueue *q);
+/* Complete a request with 0 or -errno. Its `done` is called on the event loop of its device. The
+ * caller holds a reference to the queue of the request, or the machine lock. */
 void block_complete_any(BlockRequest *req, int result);
 /* Perform req on an I/O thread with BlockDriver.perform. */
 void block_run_threaded(BlockRequest *req);

@@ -112,9 +112,11 @@ static bool nbd_open(BlockNode *n, struct json_object *o, GError **err)
 static void nbd_job_ended(NbdJob *job, int result)
 {
     BlockRequest *req = job->req;
+    BlockQueue *queue = job->queue;
 
     g_free(job);
     block_complete_any(req, result);
+    queue_unref_any(queue);
 }
 
 static void nbd_submit(BlockNode *n, BlockRequest *req)
@@ -123,6 +125,7 @@ static void nbd_submit(BlockNode *n, BlockRequest *req)
     NbdJob *job = g_new0(NbdJob, 1);
 
     job->req = req;
+    job->queue = queue_ref_any(req->p.root->queue);
     job->ended = nbd_job_ended;
     nbd_link_add_any(s->link, job);
 }

@@ -54,6 +54,7 @@ typedef struct NbdInfo {
 typedef struct NbdJob NbdJob;
 struct NbdJob {
     BlockRequest *req;
+    BlockQueue *queue;                      /* of the request, with a reference; private to nbd.c */
     void (*ended)(NbdJob *job, int result); /* called by the thread; 0 or -errno */
     void *opaque;
     GList link;               /* in a queue of the link; data: the job */

@@ -116,10 +116,10 @@ def plug_disk(machine: Emulator, image: str, number: int, bus: str = "s0.0") -> 
     qmp.command("blockdev-del", **{"node-name": f"n{number}"})
 
 
-def plug_controller(machine: Emulator, image: str, number: int) -> None:
+def plug_controller(machine: Emulator, image: str, number: int, **options: str) -> None:
     """Plug a controller with a disk into a port, and remove it while I/O runs."""
     qmp = machine.qmp
-    qmp.command("device_add", driver="virtio-scsi-pci", id="hba", bus="rp")
+    qmp.command("device_add", driver="virtio-scsi-pci", id="hba", bus="rp", **options)
     # the kernel has no driver for the slot: switch its power on, as the driver would
     machine.shell("setpci -s 02.0 CAP_EXP+18.w=0:400; sleep 1; echo 1 >/sys/bus/pci/rescan")
     machine.shell_until("ls /sys/class/scsi_host | grep -q host[1-9]", 60)

@@ -338,7 +338,8 @@ row("disk discard ignore", "devices", disk(driver="discard='ignore'"), arg("-blo
 row("disk detect_zeroes on", "devices", disk(driver="detect_zeroes='on'"), node("raw", "detect_zeroes", "on"))
 row("disk detect_zeroes unmap", "devices", disk(driver="detect_zeroes='unmap' discard='unmap'"),
     node("raw", "detect_zeroes", "unmap"))
-row("disk iothread", "devices", disk(driver="iothread='1'"), refused="iothread", domain="<iothreads>1</iothreads>")
+row("disk iothread", "devices", disk(driver="iothread='1'"), prop("virtio-disk0", "iothread", "iothread1"),
+    domain="<iothreads>1</iothreads>")
 row("disk queues", "devices", disk(driver="queues='3'"), prop("virtio-disk0", "num-queues", 3))
 row("disk queue_size", "devices", disk(driver="queue_size='128'"), prop("virtio-disk0", "queue-size", 128))
 row("disk ioeventfd", "devices", disk(driver="ioeventfd='off'"), refused="ioeventfd")
@@ -401,7 +402,7 @@ row("scsi controller cmd_per_lun", "devices", scsi(controller="<driver cmd_per_l
 row("scsi controller max_sectors", "devices", scsi(controller="<driver max_sectors='512'/>"), prop("scsi0", "max_sectors", 512))
 row("scsi controller ioeventfd", "devices", scsi(controller="<driver ioeventfd='off'/>"), refused="ioeventfd")
 row("scsi controller iothread", "devices", scsi(controller="<driver iothread='1'/>"),
-    refused="iothread", domain="<iothreads>1</iothreads>")
+    prop("scsi0", "iothread", "iothread1"), domain="<iothreads>1</iothreads>")
 row("scsi controller packed", "devices", scsi(controller="<driver packed='on'/>"), prop("scsi0", "packed", True))
 row("scsi disk serial", "devices", scsi("<serial>S2</serial>"), prop("scsi0-0-0-0", "serial", "S2"))
 row("scsi disk vendor", "devices", scsi("<vendor>ACME</vendor>"), prop("scsi0-0-0-0", "vendor", "ACME"))

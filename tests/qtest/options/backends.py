@@ -475,6 +475,15 @@ def check_tap():
 
 # --- host objects ---
 
+@covers(*[f"-object iothread {key}=" for key in ("poll-max-ns", "poll-grow", "poll-shrink")])
+def check_iothread_polling():
+    with Machine("-object", "iothread,id=t0,poll-max-ns=1000,poll-grow=3,poll-shrink=4") as m:
+        thread = m.qmp("query-iothreads")[0]
+        assert (thread["poll-max-ns"], thread["poll-grow"], thread["poll-shrink"]) == (1000, 3, 4)
+        text = m.hmp("info iothreads")
+        assert "poll-max-ns=1000" in text and "users: none" in text, text
+
+
 @covers("-object", "-object id=", "-object iothread", "-object rng-builtin", "-object rng-random",
         "-object rng-random filename=", "-object secret", "-object secret data=",
         "-object secret file=", "-object secret format=raw", "-object secret format=base64")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-blk with an I/O thread: requests start and complete in that thread and nowhere else; stops,
- * resets, unplugs and resizes in the middle of requests; what uses a thread keeps it.
+ * virtio-blk with an I/O thread: requests start and complete in that thread and nowhere else;
+ * stops, resets, unplugs and resizes in the middle of requests; what uses a thread keeps it.
  */
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -69,7 +69,7 @@ static void finish(Rig *r)
 static void let_others_run(Rig *r)
 {
     machine_unlock(r->f.m);
-    g_usleep(100);
+    wait_elapse(100, "another thread takes the machine lock");
     machine_lock(r->f.m);
 }
 
