@@ -37,8 +37,6 @@ static const AbsentOption absent_options[] = {
     { "portrait", "rotated displays", NULL },
     { "rotate", "rotated displays", NULL },
     { "sd", "an SD card controller", "use -drive file=FILE,format=raw,if=virtio" },
-    { "semihosting", "semihosting", NULL },
-    { "semihosting-config", "semihosting", NULL },
     { "singlestep", "single instructions as blocks", NULL },
     { "spice", "a SPICE server", "use -device bochs-display and -vnc ADDRESS" },
     { "tpmdev", "a TPM", NULL },

@@ -85,6 +85,10 @@ typedef struct Session {
     char *boot_order, *boot_once, *boot_splash;
     /* -icount and -seed (icount.c) */
     char *icount_shift;
+    bool semihosting, semihosting_enable, semihosting_userspace; /* semihosting.c */
+    char *semihosting_target, *semihosting_chardev, *semihosting_folder, *semihosting_arg;
+    GPtrArray *semihosting_args;   /* char*; NULL: no -semihosting-config */
+    struct SemihostHost *semihost; /* NULL: off */
     guint64 seed;
     bool icount_sleep, icount_align, icount_given, seed_given;
     IcountConfig icount;
@@ -280,6 +284,7 @@ void main_loop(Session *s);
 /* --- gdb.c: -gdb, -s and gdbserver --- */
 #define GDB_DEFAULT_DEVICE "tcp:127.0.0.1:1234"
 /* Start the gdb server of -gdb. No-op without it. In a dry run, only check the options. */
+bool session_semihosting_open(Session *s, GError **err);
 bool session_gdb_open(Session *s, GError **err);
 
 /* --- options_vnc.c --- */

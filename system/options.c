@@ -435,6 +435,12 @@ static const Option options[] = {
     { "vnc", "[HOST]:N|unix:PATH|none[,to=L,password=on,password-secret=ID,...]",
       "VNC server on the TCP port 5900 + N of HOST (127.0.0.1), or on a unix socket", FN(opt_vnc),
       KEYS(vnc_keys, "address") },
+    { "semihosting", NULL, "carry out semihosting calls of the guest", FN(opt_semihosting) },
+    { "semihosting-config",
+      "[enable=]on|off[,target=native|auto][,userspace=on|off][,chardev=ID][,folder=FOLDER][,arg="
+      "TEXT...]",
+      "semihosting calls: their console, files and arguments", FN(opt_semihosting_config),
+      KEYS(semihosting_keys, "enable") },
     { "nographic", NULL, "serial port and monitor on the terminal", FLAG(nographic) },
     { "vga", "none", "the machine has no display adapter by default", FN(opt_vga), .compat = true },
     { "parallel", "none", "the machine has no parallel port", ONLY("none"), .compat = true },

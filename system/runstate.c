@@ -8,6 +8,7 @@
 #include "accel/accel.h"
 #include "chardev/chardev.h"
 #include "debug/gdb.h"
+#include "debug/semihost.h"
 #include "machine-events.h"
 #include "migration/snapshot.h"
 #include "monitor/monitor.h"
@@ -28,6 +29,7 @@ static void do_reset(void *opaque)
     Session *s = opaque;
 
     machine_reset(s->m, RESET_HOT);
+    semihost_reset(s->semihost);
     event_reset(s->m, cause_is_guest(s->reset_cause), (QmpShutdownCause)s->reset_cause);
 }
 
@@ -209,6 +211,9 @@ static bool runstate_loadvm(Session *s, GError **err)
 
 bool runstate_start(Session *s, GError **err)
 {
+    if (s->semihost) {
+        semihost_start(s->semihost);
+    }
     if (!s->m->qtest && !accel_start(s->m, err)) {
         return false;
     }

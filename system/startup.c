@@ -12,6 +12,7 @@
 
 #include "accel/accel.h"
 #include "chardev/chardev.h"
+#include "debug/semihost.h"
 #include "hw/core/clock.h"
 #include "migration/migration.h"
 #include "monitor/monitor.h"
@@ -68,7 +69,7 @@ Session *session_new(const char *program)
     s->planned = g_hash_table_new(NULL, NULL);
     s->ready_fd = s->null_fd = -1;
     s->boot_options.splash_time = s->boot_options.reboot_timeout = BOOT_TIME_ABSENT;
-    s->icount_sleep = true;
+    s->icount_sleep = s->semihosting_enable = true;
     options_vnc_init(s);
     sandbox_policy_default(&s->sandbox);
     return s;
@@ -84,6 +85,7 @@ static void take_down(Session *s)
         accel_stop(m);
     }
     session_gdb_close(s);
+    semihost_free(s->semihost);
     m->hooks = (MachineHooks){ 0 };
     qtest_free(s->qtest);
     monitor_close_all(m);
@@ -121,6 +123,9 @@ void session_free(Session *s)
     g_hash_table_unref(s->planned);
     plan_policy_free(s->policy);
     options_free(s);
+    if (s->semihosting_args) {
+        g_ptr_array_unref(s->semihosting_args);
+    }
     g_free(s);
 }
 
@@ -623,7 +628,8 @@ static bool adopt_fdsets(Session *s, GError **err)
 static bool create_host_parts(Session *s, GError **err)
 {
     return choose_accel(s, err) && open_chardevs(s, err) && host_parts_create(s, err) &&
-           session_gdb_open(s, err) && session_vnc_start(s, err);
+           session_semihosting_open(s, err) && session_gdb_open(s, err) &&
+           session_vnc_start(s, err);
 }
 
 bool session_check(Session *s, GError **err)

@@ -303,6 +303,8 @@ void rv_set_input_any(Cpu *cpu, unsigned input, bool level);
 void rv_deliver_any(Cpu *cpu, MsiFile file, uint32_t id);
 void rv_wfi(RiscvCpu *cpu);
 void rv_wrs(RiscvCpu *cpu, bool bounded);
+/* Sleep for a short time, or until something is pending. */
+void rv_nap(RiscvCpu *cpu);
 void rv_pause(RiscvCpu *cpu);
 
 /* --- debug.c --- */

@@ -132,6 +132,12 @@ bool rv_op_is_csr(unsigned id);
 /* Carry out ecall, ebreak, a return from a trap, or a fence that ends its block: pc is set to the
  * next instruction. False: see rv_fail(). */
 bool rv_op_system(RiscvCpu *cpu, const Block *b, const Op *op);
+/* Return whether the ebreak at pc, of @insn_len bytes, is a semihosting call. The CPU has a host.
+ */
+bool rv_semihost_is_call(RiscvCpu *cpu, unsigned insn_len);
+/* Carry out the call, and continue behind it or execute it again. @retired: instructions of the
+ * block up to this one. False: see rv_fail(). */
+bool rv_semihost(RiscvCpu *cpu, unsigned retired);
 bool rv_op_is_system(unsigned id);
 
 static inline bool cbo_zero_allowed(const RiscvCpu *cpu)

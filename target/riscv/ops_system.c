@@ -71,9 +71,10 @@ static bool ops_sfence_allowed(const RiscvCpu *cpu)
 
 bool rv_op_is_system(unsigned id)
 {
-    static const uint16_t ids[] = { OP_ECALL,   OP_EBREAK,         OP_MRET,
-                                    OP_SRET,    OP_SFENCE_VMA,     OP_SINVAL_VMA,
-                                    OP_FENCE_I, OP_SFENCE_W_INVAL, OP_SFENCE_INVAL_IR };
+    static const uint16_t ids[] = {
+        OP_ECALL,      OP_MRET,    OP_SRET,           OP_SFENCE_VMA,
+        OP_SINVAL_VMA, OP_FENCE_I, OP_SFENCE_W_INVAL, OP_SFENCE_INVAL_IR
+    };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(ids); i++) {
         if (ids[i] == id) {
@@ -109,6 +110,9 @@ bool rv_op_system(RiscvCpu *cpu, const Block *b, const Op *op)
         ops_exception(cpu, op, CAUSE_ECALL_U + cpu->priv, 0);
         return true;
     case OP_EBREAK:
+        if (cpu->cpu.semihost && rv_semihost_is_call(cpu, op->rd)) {
+            return rv_semihost(cpu, op->aux);
+        }
         ops_exception(cpu, op, CAUSE_BREAKPOINT, OP_PC);
         return true;
     case OP_MRET:

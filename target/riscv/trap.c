@@ -256,7 +256,7 @@ static bool reservation_kept(const RiscvCpu *cpu)
                : __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE) == cpu->lr_value;
 }
 
-static void wait_nap(RiscvCpu *cpu)
+void rv_nap(RiscvCpu *cpu)
 {
     int64_t now = clock_now_any(cpu->cpu.machine, CLOCK_KIND_VIRTUAL);
 
@@ -271,7 +271,7 @@ void rv_wrs(RiscvCpu *cpu, bool bounded)
 
     for (unsigned i = 0; i < polls && reservation_kept(cpu) && !cpu_pending(&cpu->cpu); i++) {
         if (i >= WAIT_POLLS) {
-            wait_nap(cpu);
+            rv_nap(cpu);
         }
     }
 }
@@ -280,6 +280,6 @@ void rv_wrs(RiscvCpu *cpu, bool bounded)
 void rv_pause(RiscvCpu *cpu)
 {
     if (cpu->cpu.machine->cpus->len > 1 && ++cpu->pauses % WAIT_POLLS == 0) {
-        wait_nap(cpu);
+        rv_nap(cpu);
     }
 }

@@ -16,6 +16,7 @@
 #include "hw/core/cpu_debug.h"
 #include "hw/core/device.h"
 #include "hw/core/msi_sink.h"
+#include "hw/core/semihost.h"
 
 /* Bits of Cpu.pending */
 enum {
@@ -43,6 +44,7 @@ struct Cpu {
     uint64_t device_accesses; /* accesses outside RAM; lock */
     int64_t device_ns;        /* CPU time in them, estimated from a sample; lock */
     CpuDebug debug;
+    Semihost *semihost; /* carries out semihosting calls; NULL: there are none */
 };
 
 typedef struct CpuReg {

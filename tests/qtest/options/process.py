@@ -634,6 +634,28 @@ def execute(words: list[int], *options: str) -> tuple[int, float]:
     return status, time.monotonic() - start
 
 
+# Exit with 9 through semihosting. The breakpoint exception exits with 7.
+SEMIHOSTING = [0x00000297, 0x02428293, 0x30529073, 0x00000597, 0x02c58593, 0x01800513, 0x01f01013,
+               0x00100073, 0x40705013, 0x00073337, 0x3333031b, 0x001003b7, 0x0063a023, 0x0000006f,
+               0x20026, 0, 9, 0]
+
+
+@covers("-semihosting", "-semihosting-config", "-semihosting-config enable=on",
+        "-semihosting-config enable=off", "-semihosting-config target=",
+        "-semihosting-config userspace=on", "-semihosting-config userspace=off",
+        "-semihosting-config chardev=", "-semihosting-config folder=", "-semihosting-config arg=")
+def check_semihosting():
+    """tests/guest/semihosting.py checks user mode, consoles, files and arguments."""
+    assert execute(SEMIHOSTING)[0] == 7
+    assert execute(SEMIHOSTING, "-semihosting")[0] == 9
+    for config, status in [("on", 9), ("enable=off", 7), ("target=native,userspace=on", 9), ("target=auto", 9),
+                           ("userspace=off,folder=/,arg=a,arg=b", 9), ("chardev=c", 9)]:
+        assert execute(SEMIHOSTING, "-chardev", "null,id=c", "-semihosting-config", config)[0] == status, config
+    refused("use target=native", "-M", "virt", "-semihosting-config", "target=gdb")
+    refused("no -chardev with this id", "-M", "virt", "-semihosting-config", "chardev=no")
+    refused("an existing folder is required", "-M", "virt", "-semihosting-config", "folder=/nonexistent")
+
+
 @covers("-icount", "-icount shift=")
 def check_icount():
     for value, ticks in (("0", 10), ("shift=0", 10), ("shift=4", 160)):

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A bare-metal program makes each semihosting call, here and on QEMU 7.2."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+from gdb import SOURCES, compile_program
+from oracle import unsuitable
+from subject import Subject, check, test
+from waiting import scaled
+
+QEMU = "qemu-system-riscv64"
+# QEMU opens any file, and carries out SYS_SYSTEM. An unknown operation ends it.
+NOT_IN_QEMU = ("opened outside", "system", "unknown operation")
+
+
+def run(program: str, emulator: str, config: str, *args: str, given: str = "",
+        folder: str | None = None) -> tuple[int, str, str]:
+    """Run a program and return the status, standard output and standard error."""
+    done = subprocess.run([emulator, "-M", "virt", "-m", "32", "-bios", "none", "-display", "none", "-serial",
+                           "none", "-monitor", "none", "-kernel", program, "-semihosting-config", config, *args],
+                          input=given, text=True, check=False, cwd=folder, timeout=scaled(60), capture_output=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def lines(text: str) -> dict[str, str]:
+    """Return the results by name."""
+    return dict(line.rpartition(" ")[::2] for line in text.splitlines())
+
+
+def compiled(folder: str, *defines: str) -> str:
+    """Compile the program."""
+    script = SOURCES.parent.parent / "isa/programs/program.ld"      # the entry is the first instruction
+    return compile_program(folder, "-O1", f"-Wl,-T,{script}", *defines, f"{SOURCES}/semihosting.c")
+
+
+@test
+def semihosting(subject: Subject) -> None:
+    """Each call in M and S mode, with the translator, the interpreter and counted instructions; the files are
+    below the folder, and the results equal those of QEMU."""
+    emulator = str(Path(subject.program).resolve())
+    with tempfile.TemporaryDirectory() as top:
+        inside = Path(top) / "inside"
+        inside.mkdir()
+        (Path(top) / "outside").write_text("unreachable")
+        (inside / "link").symlink_to("../outside")
+        config = f"folder={inside},arg=one,arg=two,,three"
+        outputs = set()
+        for mode, how in (3, ["-accel", "tcg"]), (3, ["-accel", "interp"]), (1, ["-accel", "tcg"]), \
+                (1, ["-icount", "shift=0"]), (3, ["-sandbox", "on"]):
+            program = compiled(top, f"-DMODE={mode}")
+            status, out, errors = run(program, emulator, config, *how)
+            check(status == 42, f"mode {mode}, {how}: status {status}", errors)
+            check(out == "to :tt\n", "standard output", out)
+            outputs.add(errors)
+            check(not list(inside.glob("*.txt")), "the file was not removed", errors)
+        check(len(outputs) == 1, "the outputs differ", "\n---\n".join(outputs))
+        results = lines(errors)
+        for name, value in {"read": "14", "errno": "2", "rename": "0", "close again": "-1", "opened outside": "0",
+                            "one": "two,three", "system": "-1", "unknown operation": "-1", "remove again": "-1",
+                            "features": "3", "tickfreq": "1000000000"}.items():
+            check(results.get(name) == value, f"{name}: {results.get(name)}", errors)
+        if not unsuitable(QEMU):
+            program = compiled(top, "-DMODE=3", "-DFOR_QEMU")
+            status, out, theirs = run(program, QEMU, "enable=on,target=native,arg=one,arg=two,,three",
+                                      folder=str(inside))
+            check(status == 42 and out == "to :tt\n", f"QEMU: status {status}", theirs)
+            other = lines(theirs)
+            differ = {name: (value, other.get(name)) for name, value in results.items()
+                      if value != other.get(name) and name not in NOT_IN_QEMU}
+            check(not differ, f"other results than QEMU's: {differ}", theirs)
+
+
+@test
+def semihosting_console(subject: Subject) -> None:
+    """Input and output of the terminal and of a chardev; files and user mode are off by default."""
+    emulator = str(Path(subject.program).resolve())
+    with tempfile.TemporaryDirectory() as top:
+        program = compiled(top, "-DMODE=3", "-DINPUT")
+        status, _, errors = run(program, emulator, "on", given="xy")
+        check(status == 42 and "\nx" in errors and "\ny" in errors.replace("read from :tt 0", ""), "input", errors)
+        results = lines(errors)
+        check(results["open is a handle"] == "0" and results["errno"] == "13", "files must be refused", errors)
+        status, out, errors = run(program, emulator, "chardev=c", "-chardev", "stdio,id=c", given="xy")
+        check(status == 42 and "to :tt" in out and "\nx" in out and not errors, "chardev", out + errors)
+        program = compiled(top, "-DMODE=0")
+        check(run(program, emulator, "userspace=on")[0] == 42, "userspace=on", "")
+        check(run(program, emulator, "on")[0] == 7, "a call in U mode must be a breakpoint exception", "")
+        check(run(program, emulator, "off")[0] == 7, "enable=off", "")
+        for config, message in ("target=gdb", "use target=native"), ("chardev=no", "no -chardev with this id"), \
+                ("folder=/nonexistent", "an existing folder is required"), ("files=on", "the keys are enable"):
+            status, _, errors = run(program, emulator, config)
+            check(status == 1 and message in errors, config, errors)
