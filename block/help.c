@@ -103,6 +103,8 @@ static const KeyHelp nbd_help[] = {
     { "server.path", "PATH", "unix: path of the socket" },
     { "server.abstract", "on|off", "unix: the path is a name in the abstract name space" },
     { "export", "NAME", "name of the disk on the server (default: empty)" },
+    { "tls-creds", "ID", "-object tls-creds-x509 or tls-creds-psk (default: no TLS)" },
+    { "tls-hostname", "NAME", "name in the certificate of the server (default: server.host)" },
     { "reconnect-delay", "SECONDS",
       "how long requests wait for a new connection (default: 0: they fail)" },
     { "open-timeout", "SECONDS", "how long the first connection is tried (default: 0: once)" },

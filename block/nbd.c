@@ -3,6 +3,7 @@
  * The protocol driver nbd: a disk on an NBD server.
  */
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "nbd_internal.h"
 
@@ -10,8 +11,8 @@ enum { NBD_SECONDS_MAX = 1000000 };
 #define NBD_DRY_RUN_SIZE (1ull << 50)
 
 typedef struct BlockNbd {
-    NbdLink *link; /* NULL: a dry run */
-    char *name;
+    NbdLink *link;      /* NULL: a dry run */
+    char *name, *creds; /* creds: id of the TLS credentials; NULL: none */
 } BlockNbd;
 
 static bool nbd_read_seconds(struct json_object *o, const char *key, uint64_t *ms, GError **err)
@@ -29,9 +30,39 @@ static bool nbd_read_seconds(struct json_object *o, const char *key, uint64_t *m
     return true;
 }
 
+/* Find the TLS credentials. False with *err. */
+static bool nbd_read_tls(BlockNode *n, struct json_object *o, NbdServer *server, GError **err)
+{
+    const char *id = opt_str(o, "tls-creds");
+    HostObject *object = id ? host_object_find(n->set->machine, id) : NULL;
+    BlockNbd *s = n->priv;
+    HostTls tls;
+
+    if (id && (!object || !host_tls_read(object, &tls))) {
+        return error_set(err, ERROR_USER,
+                         "tls-creds=%s: no such TLS credentials; create them with -object "
+                         "tls-creds-x509,id=%s,dir=PATH",
+                         id, id);
+    }
+    if (!nbd_server_read_tls(server, o, object ? &tls : NULL, err)) {
+        return false;
+    }
+    if (object) {
+        s->creds = g_strdup(id);
+        host_object_use(object, n->name);
+    }
+    return true;
+}
+
 static void nbd_close(BlockNode *n)
 {
     BlockNbd *s = n->priv;
+    HostObject *creds = s->creds ? host_object_find(n->set->machine, s->creds) : NULL;
+
+    if (creds) { /* NULL: none, or the machine has freed its objects */
+        host_object_unuse(creds, n->name);
+    }
+    g_free(s->creds);
 
     if (s->link) {
         nbd_link_free(s->link);
@@ -62,12 +93,27 @@ static bool nbd_check_writable(BlockNode *n, bool auto_read_only, GError **err)
     return error_set(err, ERROR_USER, "the export '%s' is read-only: use read-only=on", s->name);
 }
 
+/* Older versions of libnbd check the certificate only for the host that they connect to. */
+static bool nbd_check_tls_name(const NbdServer *s, GError **err)
+{
+    bool checks = s->tls_dir && !s->tls_user && s->tls_verify;
+    bool other = s->tls_hostname && g_strcmp0(s->tls_hostname, s->host) != 0;
+
+    if (!checks || nbd_library_checks_names() || (!other && (!s->host || s->family == AF_UNSPEC))) {
+        return true;
+    }
+    return error_set(err, ERROR_HOST,
+                     "this version of libnbd checks certificates only for server.host, without "
+                     "server.ipv4 and server.ipv6: %s requires libnbd 1.22",
+                     other ? "tls-hostname" : "a choice of addresses");
+}
+
 static bool nbd_connect(BlockNode *n, NbdServer *server, uint64_t delay_ms, uint64_t open_ms,
                         GError **err)
 {
     BlockNbd *s = n->priv;
 
-    if (!nbd_library_load(err)) {
+    if (!nbd_library_load(err) || !nbd_check_tls_name(server, err)) {
         nbd_server_free(server);
         return false;
     }
@@ -96,13 +142,14 @@ static bool nbd_open(BlockNode *n, struct json_object *o, GError **err)
     }
     s = n->priv = g_new0(BlockNbd, 1);
     s->name = g_strdup(server->name);
-    if (n->set->machine->dry_run) {
+    ok = nbd_read_tls(n, o, server, err);
+    if (!ok || n->set->machine->dry_run) {
         nbd_server_free(server);
         n->size = NBD_DRY_RUN_SIZE;
-        return true;
+    } else {
+        ok = nbd_connect(n, server, delay_ms, open_ms, err) &&
+             nbd_check_writable(n, auto_read_only, err);
     }
-    ok = nbd_connect(n, server, delay_ms, open_ms, err) &&
-         nbd_check_writable(n, auto_read_only, err);
     if (!ok) {
         nbd_close(n);
     }

@@ -16,6 +16,7 @@
 #ifndef BLOCK_NBD_INTERNAL_H
 #define BLOCK_NBD_INTERNAL_H
 
+#include "hw/core/host_object.h"
 #include "internal.h"
 
 struct nbd_handle;
@@ -28,19 +29,28 @@ typedef struct NbdServer {
     char *path;
     bool abstract;
     char *export;
-    char *name; /* a URL for messages and queries */
+    char *tls_dir;      /* NULL: no TLS */
+    char *tls_user;     /* of a key in keys.psk; NULL: certificates */
+    char *tls_hostname; /* of the certificate; NULL: the host, if there is one */
+    bool tls_verify;    /* check the certificate of the server */
+    char *name;         /* a URL for messages and queries */
 } NbdServer;
 
 /* All options of a node, NULL-terminated. */
 extern const char *const nbd_keys[];
 /* Read the address in the options of a node. NULL with *err; nbd_server_free(). */
 NbdServer *nbd_server_read(struct json_object *options, GError **err);
+/* Read the TLS options. creds: the object that `tls-creds` names; NULL: none. False with *err. */
+bool nbd_server_read_tls(NbdServer *s, struct json_object *options, const HostTls *creds,
+                         GError **err);
 void nbd_server_free(NbdServer *s);
 
 /* --- nbd_library.c --- */
 
 /* Load libnbd. False with *err. */
 bool nbd_library_load(GError **err);
+/* Return whether the library can check the certificate of a server for any name. */
+bool nbd_library_checks_names(void);
 
 /* --- nbd_command.c --- */
 

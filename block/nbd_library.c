@@ -7,6 +7,8 @@
 #include "nbd_internal.h"
 #include "util/library.h"
 
+#define NBD_LIBRARY "libnbd.so.0"
+
 NbdApi nbd_api;
 
 bool nbd_library_load(GError **err)
@@ -15,5 +17,17 @@ bool nbd_library_load(GError **err)
     static const LibrarySymbol symbols[] = { NBD_FUNCTIONS(NBD_SYMBOL) };
 #undef NBD_SYMBOL
 
-    return nbd_api.create || library_load("libnbd.so.0", symbols, G_N_ELEMENTS(symbols), err);
+    static const LibrarySymbol hostname = { "nbd_set_tls_hostname",
+                                            (void **)&nbd_api.set_tls_hostname };
+
+    if (nbd_api.create) {
+        return true;
+    }
+    library_load(NBD_LIBRARY, &hostname, 1, NULL);
+    return library_load(NBD_LIBRARY, symbols, G_N_ELEMENTS(symbols), err);
+}
+
+bool nbd_library_checks_names(void)
+{
+    return nbd_api.set_tls_hostname != NULL;
 }

@@ -15,6 +15,11 @@
     X(get_errno)                                                                                   \
     X(set_export_name)                                                                             \
     X(set_tls)                                                                                     \
+    X(set_tls_certificates)                                                                        \
+    X(set_tls_verify_peer)                                                                         \
+    X(set_tls_username)                                                                            \
+    X(set_tls_psk_file)                                                                            \
+    X(aio_connect_tcp)                                                                             \
     X(aio_connect_socket)                                                                          \
     X(aio_disconnect)                                                                              \
     X(aio_get_fd)                                                                                  \
@@ -40,6 +45,7 @@
 #define NBD_MEMBER(name) typeof(nbd_##name) *name;
 typedef struct NbdApi {
     NBD_FUNCTIONS(NBD_MEMBER)
+    int (*set_tls_hostname)(struct nbd_handle *h, const char *hostname); /* 1.22; NULL: absent */
 } NbdApi;
 #undef NBD_MEMBER
 

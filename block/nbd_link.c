@@ -299,13 +299,6 @@ static Connector *link_new_connector(const NbdServer *s)
                                      : sizeof(un));
 }
 
-static void link_start_attempt(NbdLink *l)
-{
-    l->attempt_end = link_now_ms() + NBD_CONNECT_MS;
-    l->connector = link_new_connector(l->server);
-    l->state = LINK_CONNECTING;
-}
-
 static GError *link_handshake_error(void)
 {
     GError *err = NULL;
@@ -314,15 +307,64 @@ static GError *link_handshake_error(void)
     return err;
 }
 
+/* Create a handle with the options of the server. False: the caller reports the error. */
+static bool link_new_handle(NbdLink *l)
+{
+    const NbdServer *s = l->server;
+    g_autofree char *keys = s->tls_user ? g_build_filename(s->tls_dir, "keys.psk", NULL) : NULL;
+    const char *name = s->tls_hostname ? s->tls_hostname : s->host;
+
+    l->h = nbd_api.create();
+    if (!l->h || nbd_api.set_export_name(l->h, s->export) < 0 ||
+        nbd_api.set_tls(l->h, s->tls_dir ? LIBNBD_TLS_REQUIRE : LIBNBD_TLS_DISABLE) < 0) {
+        return false;
+    }
+    if (keys) {
+        return nbd_api.set_tls_username(l->h, s->tls_user) == 0 &&
+               nbd_api.set_tls_psk_file(l->h, keys) == 0;
+    }
+    if (!s->tls_dir) {
+        return true;
+    }
+    return nbd_api.set_tls_certificates(l->h, s->tls_dir) == 0 &&
+           nbd_api.set_tls_verify_peer(l->h, s->tls_verify) == 0 &&
+           (!name || !nbd_api.set_tls_hostname || nbd_api.set_tls_hostname(l->h, name) == 0);
+}
+
+/* Return whether libnbd has to resolve the name of the host, because only then it checks the
+ * certificate for it. */
+static bool link_connects_by_name(const NbdServer *s)
+{
+    return s->host && s->tls_dir && !s->tls_user && s->tls_verify && !nbd_api.set_tls_hostname;
+}
+
+static void link_connect_by_name(NbdLink *l)
+{
+    if (link_new_handle(l) &&
+        nbd_api.aio_connect_tcp(l->h, l->server->host, l->server->port) == 0) {
+        l->state = LINK_HANDSHAKE;
+    } else {
+        link_attempt_failed(l, link_handshake_error());
+    }
+}
+
+static void link_start_attempt(NbdLink *l)
+{
+    l->attempt_end = link_now_ms() + NBD_CONNECT_MS;
+    if (link_connects_by_name(l->server)) {
+        link_connect_by_name(l);
+        return;
+    }
+    l->connector = link_new_connector(l->server);
+    l->state = LINK_CONNECTING;
+}
+
 /* The handle owns the socket when this succeeds. */
 static void link_begin_handshake(NbdLink *l, int fd)
 {
     GError *why;
 
-    l->h = nbd_api.create();
-    if (l->h && nbd_api.set_export_name(l->h, l->server->export) == 0 &&
-        nbd_api.set_tls(l->h, LIBNBD_TLS_DISABLE) == 0 &&
-        nbd_api.aio_connect_socket(l->h, fd) == 0) {
+    if (link_new_handle(l) && nbd_api.aio_connect_socket(l->h, fd) == 0) {
         l->state = LINK_HANDSHAKE;
         return;
     }

@@ -14,8 +14,8 @@
 /* The protocol transmits strings of at most this length. */
 enum { NBD_STRING_MAX = 4096 };
 
-const char *const nbd_keys[] = { "server",          "export",  "open-timeout",
-                                 "reconnect-delay", NODE_KEYS, NULL };
+const char *const nbd_keys[] = { "server",       "export",          "tls-creds", "tls-hostname",
+                                 "open-timeout", "reconnect-delay", NODE_KEYS,   NULL };
 
 static const char *const nbd_inet_keys[] = { "type", "host", "port", "ipv4", "ipv6", NULL };
 static const char *const nbd_unix_keys[] = { "type", "path", "abstract", NULL };
@@ -29,6 +29,9 @@ void nbd_server_free(NbdServer *s)
         g_free(s->port);
         g_free(s->path);
         g_free(s->export);
+        g_free(s->tls_dir);
+        g_free(s->tls_user);
+        g_free(s->tls_hostname);
         g_free(s->name);
         g_free(s);
     }
@@ -116,6 +119,25 @@ NbdServer *nbd_server_read(struct json_object *options, GError **err)
     }
     nbd_server_free(s);
     return NULL;
+}
+
+bool nbd_server_read_tls(NbdServer *s, struct json_object *options, const HostTls *creds,
+                         GError **err)
+{
+    const char *name = opt_str(options, "tls-hostname");
+
+    if (!creds) {
+        return !name || error_set(err, ERROR_USER, "tls-hostname=%s requires tls-creds", name);
+    }
+    if (creds->psk_user && name) {
+        return error_set(err, ERROR_USER, "tls-hostname=%s requires certificates (tls-creds-x509)",
+                         name);
+    }
+    s->tls_dir = g_strdup(creds->dir);
+    s->tls_user = g_strdup(creds->psk_user);
+    s->tls_hostname = g_strdup(name);
+    s->tls_verify = creds->verify_peer;
+    return true;
 }
 
 /* --- file names --- */

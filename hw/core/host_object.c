@@ -11,9 +11,17 @@
 #include "util/suggest.h"
 
 const HostObjectKind *const host_object_kinds[] = {
-    &host_iothread,        &host_memory_file, &host_memory_memfd,
-    &host_memory_ram_kind, &host_rng_builtin, &host_rng_random,
-    &host_secret,          &host_throttle,    NULL,
+    &host_iothread,
+    &host_memory_file,
+    &host_memory_memfd,
+    &host_memory_ram_kind,
+    &host_rng_builtin,
+    &host_rng_random,
+    &host_secret,
+    &host_throttle,
+    &host_tls_psk,
+    &host_tls_x509,
+    NULL,
 };
 
 static const char *host_object_kind_name(const void *table, size_t i)

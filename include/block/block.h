@@ -110,7 +110,8 @@ typedef enum BlockErrorPolicy {
  *            any driver         read-only, auto-read-only, force-share, discard, detect-zeroes,
  *                               cache.direct, cache.no-flush
  *            file, host_device  filename, aio, locking
- *            nbd                server, export, reconnect-delay, open-timeout
+ *            nbd                server, export, tls-creds, tls-hostname, reconnect-delay,
+ *                               open-timeout
  *            null-co, null-aio  size, read-zeroes
  *            raw                file (a node name, or the options of an inline node), offset, size
  *            blkdebug           image, inject-error

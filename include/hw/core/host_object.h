@@ -117,7 +117,18 @@ GBytes *host_secret_bytes(const HostObject *o);
 /* The limits of a throttle group, borrowed; NULL: the object is not a throttle group. */
 const IoLimits *host_throttle_limits(const HostObject *o);
 
+/* --- TLS credentials: host_tls.c --- */
+
+typedef struct HostTls {
+    const char *dir;      /* folder with ca-cert.pem, ...; with keys.psk */
+    const char *psk_user; /* NULL: certificates */
+    bool verify_peer;     /* certificates: check that of the peer */
+} HostTls;
+/* Read TLS credentials of a client. The texts are borrowed. False: not TLS credentials. */
+bool host_tls_read(const HostObject *o, HostTls *out);
+
 extern const HostObjectKind host_memory_file, host_memory_memfd, host_memory_ram_kind,
-    host_rng_builtin, host_rng_random, host_iothread, host_secret, host_throttle;
+    host_rng_builtin, host_rng_random, host_iothread, host_secret, host_throttle, host_tls_psk,
+    host_tls_x509;
 
 #endif
