@@ -15,7 +15,7 @@ import material
 from emulator import Emulator
 from guest import Skip, need_devices
 from subject import TESTS, Subject, check
-from waiting import until
+from waiting import end, until
 
 MIB = 1 << 20
 ROOT_START = 65 * MIB       # of the root file system: scripts/build-guest-root
@@ -36,11 +36,13 @@ class Boot:
     firmware: str       # "edk2" in flash or "uboot" in S-mode starts GRUB. "extlinux": U-Boot reads extlinux.conf
     device: str         # of DEVICES
     format: str = "raw"
+    nbd: bool = False   # qemu-nbd exports the image
 
     @property
     def name(self) -> str:
         """Return the name of the test."""
-        return f"debian-{self.firmware}-{self.device}" + ("" if self.format == "raw" else f"-{self.format}")
+        return (f"debian-{self.firmware}-{self.device}" + ("" if self.format == "raw" else f"-{self.format}") +
+                ("-nbd" if self.nbd else ""))
 
     def firmware_options(self, scratch: Path) -> list[str]:
         """Return the options of the firmware. EDK2 gets a copy of the file for its variables."""
@@ -64,10 +66,27 @@ class Boot:
 
     def options(self, scratch: Path, disk: Path) -> list[str]:
         """Return the command line."""
+        back_end = f"format={self.format},file={disk}"
+        if self.nbd:
+            back_end = f"format=raw,file=nbd+unix:///?socket={scratch}/nbd"
         return self.firmware_options(scratch) + [
-            "-m", "512", "-drive", f"if=none,id={NODE},format={self.format},file={disk}", *DEVICES[self.device],
+            "-m", "512", "-drive", f"if=none,id={NODE},{back_end}", *DEVICES[self.device],
             "-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0",
             "-device", "virtio-rng-pci", "-device", "virtio-keyboard-pci"]
+
+
+@contextmanager
+def served(boot: Boot, scratch: Path, disk: Path) -> Iterator[None]:
+    """Export the disk of a combination with NBD. Source and target of a migration are connected at the same time."""
+    if not boot.nbd:
+        yield
+        return
+    server = subprocess.Popen(["qemu-nbd", "-t", "-e", "2", "-k", f"{scratch}/nbd", "-f", boot.format, str(disk)])
+    try:
+        until("qemu-nbd to listen", (scratch / "nbd").exists, 30)
+        yield
+    finally:
+        end(server, 60)
 
 
 def run(*command: str | Path) -> str:
@@ -165,8 +184,8 @@ def migrated_under_load(boot: Boot, subject: Subject, scratch: Path, stack: Exit
 def debian(boot: Boot, subject: Subject) -> None:
     """Boot, migrate under I/O, verify the data, power off, and check the file system. With --long the data is verified
     after a reboot."""
-    if boot.format == "qcow2" and not shutil.which("qemu-img"):
-        raise Skip("qemu-img is not installed")
+    if (boot.format == "qcow2" or boot.nbd) and not shutil.which("qemu-nbd"):
+        raise Skip("qemu-utils is not installed")
     size = 512 if subject.long else 32      # each MiB is written once and read at least twice
     with tempfile.TemporaryDirectory(dir=material.cache_dir()) as name, ExitStack() as stack:
         scratch = Path(name)
@@ -176,6 +195,8 @@ def debian(boot: Boot, subject: Subject) -> None:
         except material.MaterialError as error:
             raise Skip(str(error)) from None
         need_devices(subject.program, options)
+        server = stack.enter_context(ExitStack())
+        server.enter_context(served(boot, scratch, disk))
         if subject.is_qemu:
             target = stack.enter_context(started(boot, subject, options))
             target.shell(f"random-io /var/tmp/data {size} 7", 1200)
@@ -186,19 +207,21 @@ def debian(boot: Boot, subject: Subject) -> None:
             log_in(boot, target)
         target.shell(f"random-io --verify /var/tmp/data {size} 7", 1200)
         power_off(target)
+        server.close()
         check_file_systems(boot, scratch, disk)
 
 
 BOOTS = [Boot("edk2", "virtio-blk-pci"), Boot("edk2", "virtio-blk-device"), Boot("edk2", "virtio-scsi"),
          Boot("edk2", "virtio-scsi", "qcow2"), Boot("uboot", "virtio-blk-pci"), Boot("uboot", "virtio-blk-device"),
-         Boot("edk2", "nvme"), Boot("uboot", "nvme"), Boot("uboot", "virtio-blk-pci", "qcow2"), Boot("extlinux", "virtio-blk-pci")]
+         Boot("edk2", "nvme"), Boot("uboot", "nvme"), Boot("uboot", "virtio-blk-pci", "qcow2"), Boot("extlinux", "virtio-blk-pci"),
+         Boot("edk2", "virtio-blk-pci", "qcow2", nbd=True)]
 
 
 def register(boot: Boot) -> None:
     """Register the test of a combination."""
     def run_test(subject: Subject) -> None:
         debian(boot, subject)
-    run_test.__doc__ = f"Debian boots from {boot.device} ({boot.format}) through {boot.firmware} and migrates under I/O."
+    run_test.__doc__ = f"Debian boots from {boot.device} ({boot.format}{' over NBD' if boot.nbd else ''}) through {boot.firmware} and migrates under I/O."
     TESTS[boot.name] = run_test
 
 

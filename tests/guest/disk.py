@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from emulator import Emulator
 from guest import Skip, arguments, finish, need_devices
 from subject import Subject, check, test
+from waiting import end
 
 DISK_TREE = ["-device", "pcie-root-port,id=rp0,addr=02.0,chassis=1,slot=1",
              "-device", "pcie-root-port,id=rp1,addr=03.0,chassis=1,slot=2",
@@ -154,6 +156,20 @@ def disk_ext4_qcow2(subject: Subject) -> None:
     if not shutil.which("qemu-img"):
         raise Skip("qemu-img is not installed")
     disks(subject, "", qcow2_image)
+
+
+@test
+def disk_ext4_nbd(subject: Subject) -> None:
+    """Two virtio disks on NBD servers (qemu-nbd)."""
+    if not shutil.which("qemu-nbd"):
+        raise Skip("qemu-nbd is not installed")
+    with ExitStack() as servers:
+        def create(path: str, size: int) -> str:
+            raw_image(path, size)
+            servers.callback(end, subprocess.Popen(["qemu-nbd", "-t", "-k", f"{path}.sock", "-f", "raw", path]))
+            return f"discard=unmap,format=raw,file.open-timeout=60,file=nbd+unix:///?socket={path}.sock"
+
+        disks(subject, "", create)
 
 
 @test
