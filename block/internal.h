@@ -281,6 +281,8 @@ void queues_free(BlockSet *set);
 ThrottleMember *throttle_join(BlockSet *set, const char *group, BlockNode *to);
 /* Leave the group. Requests that wait start immediately. */
 void throttle_leave(ThrottleMember *t);
+/* Let another node receive the requests of a member, of which none waits. */
+void throttle_move(ThrottleMember *t, BlockNode *to);
 /* Return true if the request has to wait: it is passed to the member's node later. */
 bool throttle_hold(ThrottleMember *t, BlockRequest *req);
 /* Start all requests that wait. */

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "block/media.h"
 #include "hw/core/device.h"
 #include "internal.h"
 
@@ -135,8 +136,13 @@ static BlockNode *limits_find_node(Machine *m, const char *drive, const char *id
 {
     BlockSet *set = block_set(m);
     const Device *dev = id ? device_find_id(m, id) : NULL;
-    BlockNode *n = drive ? block_find(m, drive) : NULL;
+    const BlockMedia *media = drive ? block_media_of_drive(set, drive) : NULL;
+    BlockNode *n = media && media->node ? media->node : NULL;
 
+    if (n) {
+        return n; /* the medium may have been changed since the drive was created */
+    }
+    n = drive ? block_find(m, drive) : NULL;
     if (n && n->drive && g_str_equal(n->drive, drive)) {
         return n;
     }

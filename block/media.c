@@ -50,12 +50,25 @@ const BlockDriver block_empty = { .name = "empty",
 
 /* --- devices --- */
 
+/* The I/O limits of a device remain when its medium changes, unless the new one has its own. */
+static void media_give_limits(BlockMedia *mm, BlockNode *n)
+{
+    if (mm->limits && n->limits) {
+        throttle_leave(mm->limits);
+    } else if (mm->limits) {
+        throttle_move(mm->limits, n);
+        n->limits = mm->limits;
+    }
+    mm->limits = NULL;
+}
+
 static bool media_attach(BlockMedia *mm, BlockNode *n, GError **err)
 {
     if (!block_attach(n, &mm->user, device_name(mm->device), err)) {
         return false;
     }
     mm->node = n;
+    media_give_limits(mm, n);
     return true;
 }
 
@@ -84,6 +97,7 @@ void block_media_del(BlockMedia *mm)
         block_detach(mm->node, &mm->user);
         mm->node = NULL;
     }
+    g_clear_pointer(&mm->limits, throttle_leave);
     g_clear_pointer(&mm->drive, g_free);
 }
 
@@ -183,6 +197,8 @@ bool block_media_remove(BlockMedia *mm, GError **err)
     if (n) {
         own = n->drive != NULL;
         mm->node = NULL;
+        block_drain(n); /* no request waits for the limits */
+        mm->limits = g_steal_pointer(&n->limits);
         block_detach(n, &mm->user);
         if (own) {
             media_release_drive(n);

@@ -234,6 +234,11 @@ void throttle_leave(ThrottleMember *t)
     }
 }
 
+void throttle_move(ThrottleMember *t, BlockNode *to)
+{
+    t->to = to;
+}
+
 void throttle_set_limits(ThrottleMember *t, const IoLimits *limits)
 {
     ThrottleGroup *g = t->group;

@@ -14,16 +14,18 @@
 #include "block/block.h"
 #include "hw/core/device.h"
 
+struct ThrottleMember;
 typedef struct BlockMedia {
     Device *device;
     /* The tray moved: tray_open and node are those afterwards. */
     void (*moved)(Device *device);
     /* A monitor asks the guest to unlock and eject the medium. */
     void (*eject_request)(Device *device);
-    BlockUser user;         /* set by the device; `removable` is set by block_media_add() */
-    char *drive;            /* id of its -drive, or NULL; owned by this structure */
-    BlockNode *node;        /* the medium; NULL: none. Open the tray before it changes */
-    bool tray_open, locked; /* saved by the device */
+    BlockUser user;                /* set by the device; `removable` is set by block_media_add() */
+    char *drive;                   /* id of its -drive, or NULL; owned by this structure */
+    BlockNode *node;               /* the medium; NULL: none. Open the tray before it changes */
+    struct ThrottleMember *limits; /* I/O limits for the next medium; NULL: none. Private */
+    bool tray_open, locked;        /* saved by the device */
 } BlockMedia;
 
 /**

@@ -111,7 +111,7 @@ static void test_type_parents(void)
 
     g_assert_cmpuint(count_types(q, "machine"), ==, 4);
     g_assert_cmpuint(count_types(q, "accel"), ==, 2);
-    g_assert_cmpuint(count_types(q, "user-creatable"), ==, 8);
+    g_assert_cmpuint(count_types(q, "user-creatable"), ==, 10);
     g_assert_cmpuint(count_types(q, "object"), >,
                      count_types(q, "device") + count_types(q, "user-creatable"));
     g_assert_cmpuint(count_types(q, "secret"), ==, 1);
