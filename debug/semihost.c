@@ -448,6 +448,7 @@ SemihostHost *semihost_new(Machine *m, const SemihostConfig *config, GError **er
 
 void semihost_start(SemihostHost *h)
 {
+    g_free(h->calls);
     h->calls = g_new0(SemihostCall, h->m->cpus->len);
     for (unsigned i = 0; i < h->m->cpus->len; i++) {
         ((Cpu *)g_ptr_array_index(h->m->cpus, i))->semihost = &h->hook;

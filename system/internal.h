@@ -285,6 +285,8 @@ void main_loop(Session *s);
 #define GDB_DEFAULT_DEVICE "tcp:127.0.0.1:1234"
 /* Start the gdb server of -gdb. No-op without it. In a dry run, only check the options. */
 bool session_semihosting_open(Session *s, GError **err);
+/* Accept the calls of the CPUs that exist; no effect without semihosting. */
+void session_semihosting_start(Session *s);
 bool session_gdb_open(Session *s, GError **err);
 
 /* --- options_vnc.c --- */

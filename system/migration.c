@@ -57,6 +57,7 @@ static bool session_build(Session *s, GError **err)
     if (!plan_resolve(s->plan, s->catalog, err) || !build_machine(s, err)) {
         return false;
     }
+    session_semihosting_start(s);
     return s->m->qtest || accel_start(s->m, err);
 }
 

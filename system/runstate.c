@@ -211,9 +211,7 @@ static bool runstate_loadvm(Session *s, GError **err)
 
 bool runstate_start(Session *s, GError **err)
 {
-    if (s->semihost) {
-        semihost_start(s->semihost);
-    }
+    session_semihosting_start(s);
     if (!s->m->qtest && !accel_start(s->m, err)) {
         return false;
     }

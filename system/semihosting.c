@@ -87,6 +87,13 @@ bool session_semihosting_open(Session *s, GError **err)
     return s->semihost != NULL;
 }
 
+void session_semihosting_start(Session *s)
+{
+    if (s->semihost) {
+        semihost_start(s->semihost);
+    }
+}
+
 const PlanProp semihosting_keys[] = {
     { .name = "enable",
       .kind = PLAN_PROP_BOOL,

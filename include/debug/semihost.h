@@ -30,7 +30,8 @@ typedef struct SemihostHost SemihostHost;
  * semihost_free() undoes it. Return: NULL on failure.
  */
 SemihostHost *semihost_new(Machine *m, const SemihostConfig *config, GError **err);
-/* Accept the calls of all CPUs of the machine. */
+/* Accept the calls of all CPUs of the machine, before they run. May be called again when a stream
+ * has created the CPUs. */
 void semihost_start(SemihostHost *h);
 /* Close all files and end all calls, after a reset of the machine. NULL: no effect. */
 void semihost_reset(SemihostHost *h);

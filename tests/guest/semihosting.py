@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A bare-metal program makes each semihosting call, here and on QEMU 7.2."""
 
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
+from emulator import Emulator
 from gdb import SOURCES, compile_program
 from oracle import unsuitable
 from subject import Subject, check, test
-from waiting import scaled
+from waiting import scaled, until
 
 QEMU = "qemu-system-riscv64"
 # QEMU opens any file, and carries out SYS_SYSTEM. An unknown operation ends it.
@@ -92,3 +94,22 @@ def semihosting_console(subject: Subject) -> None:
                 ("folder=/nonexistent", "an existing folder is required"), ("files=on", "the keys are enable"):
             status, _, errors = run(program, emulator, config)
             check(status == 1 and message in errors, config, errors)
+
+
+@test
+def semihosting_incoming(subject: Subject) -> None:
+    """A machine that a migration stream describes accepts calls when it continues."""
+    with tempfile.TemporaryDirectory() as top:
+        program, stream = compiled(top, "-DMODE=3", "-DINPUT"), f"{top}/stream"
+        common = ["-semihosting-config", "chardev=c", "-chardev"]
+        with Emulator(subject.program, ["-M", "virt", "-m", "32", "-bios", "none", "-kernel", program, *common,
+                                        f"socket,id=c,path={top}/a,server=on,wait=off"], console=False) as machine:
+            machine.qmp.command("migrate", uri=f"file:{stream}")
+            until("the migration", lambda: machine.qmp.command("query-migrate")["status"] == "completed")
+        with Emulator(subject.program, [*common, f"socket,id=c,path={top}/b,server=on,wait=off", "-incoming",
+                                        f"file:{stream}"], console=False) as machine:
+            until("the console", Path(f"{top}/b").exists)
+            with socket.socket(socket.AF_UNIX) as console:
+                console.connect(f"{top}/b")
+                console.sendall(b"xy")
+                check(machine.wait() == 42, "the status", machine.describe())
