@@ -19,7 +19,7 @@ PORTS = 6       # root ports for hot plug
 
 # Interrupts are MSIs: with INTx, Linux waits for itself when a device below a hot-plug port is removed,
 # because both share a line (the thread of pciehp calls synchronize_irq() for its own interrupt). QEMU 7.2 has
-# the PLIC in these tests: the serial port of Linux receives no interrupt through its APLIC with IMSIC.
+# the PLIC in these tests: with aia=aplic-imsic, a direct boot did not reach /init.
 DOMAIN = """
 <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>{name}</name>

@@ -383,8 +383,8 @@ def write_table(file: Path, control: list[Result], own: list[Result]) -> None:
 
 Results of `tests/libvirt/flows.py --compare qemu-system-riscv64 --write FILE` with libvirt 9.0 and
 QEMU 7.2 of Debian 12. Both emulators run the same XML, except that QEMU has the PLIC instead of the IMSIC, with which
-its serial port receives no interrupts; devices then use INTx, and Linux does not complete the removal of a device behind
-a hot-plug port. `system_powerdown` of QEMU presses no key of this machine. Times are in seconds and contain the boots of
+it did not reach /init; devices then use INTx, and Linux does not complete the removal of a device behind a hot-plug
+port. `system_powerdown` of QEMU presses no key of this machine. Times are in seconds and contain the boots of
 the guest that a flow requires; they depend on the load of the host. A flow that fails contains the time of its limit.
 
 | flow | QEMU | this emulator | time of QEMU | time of this emulator |
