@@ -391,7 +391,7 @@ bool virt_boot(Machine *m, const BoardBoot *boot, GError **err)
         make_boot_rom(&p);
         if (!boot->remember)
             virt_restore_boot_rom(v);
-        if (!boot->remember && memchr(v->starts_elsewhere, true, sizeof(v->starts_elsewhere)))
+        if (!boot->remember && memchr(v->starts_elsewhere, 1, sizeof(v->starts_elsewhere)))
             virt_reset_harts(v);
     }
     g_free(p.fdt);
