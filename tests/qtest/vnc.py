@@ -24,6 +24,8 @@ from rfbclient import DESKTOP_SIZE, QEMU_KEYS, RAW, Refused, RfbClient  # noqa: 
 from waiting import scaled, until  # noqa: E402
 
 MACHINE = ["-M", "virt", "-device", "bochs-display,id=d,addr=4,vgamem=4M"]
+# AddressSanitizer keeps freed memory; the limits below are those of memory in use.
+os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
 
 
 @contextlib.contextmanager
