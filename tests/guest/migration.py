@@ -123,6 +123,7 @@ def migrate_stopped_disk(subject: Subject) -> None:
             shell_ready(source)
             source.shell("head -c 524288 /dev/urandom >/tmp/data")
             resource.prlimit(source.proc.pid, resource.RLIMIT_FSIZE, (300000, -1))
+            source.qmp.command("query-status")  # connects: an event before that would be lost
             source.send("dd if=/tmp/data of=/dev/vda bs=64k conv=fsync && echo @ok || echo @not\n")
             source.qmp.wait_event("STOP", 60)
             status = source.qmp.command("query-status")

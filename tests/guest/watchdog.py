@@ -26,6 +26,7 @@ def pvpanic(subject: Subject) -> None:
         need_driver(guest, "pvpanic-pci")
         text = guest.shell("cat /sys/bus/pci/devices/*/events")
         check(text.strip() == "3", "other events", text)
+        guest.qmp.command("query-status")   # connects: an event before that would be lost
         guest.send("echo c >/proc/sysrq-trigger\n")
         check(guest.qmp.wait_event("GUEST_PANICKED", 60)["data"]["action"] == "pause", "action", "")
         guest.qmp.wait_event("STOP")
