@@ -189,6 +189,12 @@ static bool read_mvip(RiscvCpu *cpu, unsigned n, uint64_t *v)
     return true;
 }
 
+/* mvip has no bit LCOFIP, so a write keeps it. */
+static bool write_mvip(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
+{
+    return write_mip(cpu, n, v, mask & MIP_S_ALL);
+}
+
 static bool read_sip(RiscvCpu *cpu, unsigned n, uint64_t *v)
 {
     rv_update_mip(cpu);
@@ -455,7 +461,7 @@ const CsrRow csr_rows[] = {
     FIELD_ROW(0x305, "mtvec", I, CSR_SAVED, mtvec, TVEC_MASK),
     FIELD_FN_ROW(0x306, "mcounteren", I, CSR_SAVED, mcounteren, write_mcounteren),
     FN_ROW(0x308, 1, "mvien", SMAIA, 0, csr_read_zero, write_ignored),
-    FN_ROW(0x309, 1, "mvip", SMAIA, CSR_IRQ, read_mvip, write_mip),
+    FN_ROW(0x309, 1, "mvip", SMAIA, CSR_IRQ, read_mvip, write_mvip),
     FIELD_FN_ROW(0x30a, "menvcfg", I, CSR_SAVED | CSR_FLUSH | CSR_IRQ, menvcfg, write_menvcfg),
     FN_ROW(0x30c, 4, "mstateen0", SMSTATEEN, 0, csr_read_mstateen, csr_write_mstateen),
     FIELD_FN_ROW(0x320, "mcountinhibit", I, CSR_SAVED, mcountinhibit, write_mcountinhibit),
@@ -478,7 +484,7 @@ const CsrRow csr_rows[] = {
     FN_ROW(0xc01, 1, "time", I, 0, read_counter, NULL),
     FN_ROW(0xc02, 1, "instret", I, 0, read_counter, NULL),
     FN_ROW(0xc03, 29, "hpmcounter3", I, 0, read_counter, NULL),
-    FN_ROW(0xda0, 1, "scountovf", SSCOFPMF, CSR_IRQ, csr_read_scountovf, NULL),
+    FN_ROW(0xda0, 1, "scountovf", SSCOFPMF, 0, csr_read_scountovf, NULL),
     FN_ROW(0xdb0, 1, "stopi", SSAIA, CSR_STATEEN, csr_read_stopi, NULL),
     FN_ROW(0xf11, 1, "mvendorid", I, 0, csr_read_zero, NULL),
     FN_ROW(0xf12, 1, "marchid", I, 0, csr_read_zero, NULL),
