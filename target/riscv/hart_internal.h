@@ -149,7 +149,7 @@ typedef struct RiscvCpu {
     uint64_t mstatus, medeleg, mideleg, mie, mtvec, mcounteren, menvcfg, mcountinhibit;
     uint64_t mscratch, mepc, mcause, mtval;
     uint64_t stvec, scounteren, senvcfg, sscratch, sepc, scause, stval, satp, stimecmp;
-    uint64_t mip_soft; /* SSIP, STIP, SEIP as written by software */
+    uint64_t mip_soft; /* SSIP, STIP, SEIP, LCOFIP as written; an overflow also sets LCOFIP */
     uint64_t mip_in;   /* atomic: levels of the interrupt inputs */
     uint64_t mip_own;  /* mip_soft, stip and the interrupt files */
     uint64_t miselect, siselect;
@@ -157,8 +157,7 @@ typedef struct RiscvCpu {
     uint64_t cycle_base, instret_base; /* counter minus its source; the counter if inhibited */
     uint64_t mstateen[4];
     uint64_t hpm_event[PMU_COUNTERS];
-    uint64_t
-        hpm_base[PMU_COUNTERS]; /* counter minus its source; the counter if it does not count */
+    uint64_t hpm_base[PMU_COUNTERS]; /* as cycle_base; the counter if it does not count */
     uint64_t hpm_last[PMU_COUNTERS]; /* value at the last comparison */
     uint64_t tlb_misses[3];          /* by Access */
     uint64_t pmpcfg[2], pmpaddr[PMP_ENTRIES];
@@ -168,6 +167,8 @@ typedef struct RiscvCpu {
     uint8_t pmu_priv;       /* privilege mode for which hpm_base is stored */
     bool pmu_filtered;      /* a counter does not count in all privilege modes */
     bool pmu_counts_misses; /* compare the counters at each TLB miss */
+    bool pmu_counts_insns;  /* a counter of instructions exists: wfi changes the deadline */
+    bool pmu_halted;        /* in wfi: no deadlines of counters of instructions */
     int64_t pmu_deadline;   /* virtual time of the next comparison of counters */
 
     Pmp pmp; /* compiled from pmpcfg and pmpaddr */
@@ -328,6 +329,9 @@ void rv_pmu_priv_changed(RiscvCpu *cpu);
 void rv_pmu_poll(RiscvCpu *cpu);
 /* A TLB miss was counted while pmu_counts_misses. */
 void rv_pmu_missed(RiscvCpu *cpu);
+/* The hart waits in wfi, or no longer waits: no instruction is retired meanwhile. */
+void rv_pmu_halt(RiscvCpu *cpu);
+void rv_pmu_resume(RiscvCpu *cpu);
 /* Determine when the counters are compared next. */
 void rv_pmu_arm(RiscvCpu *cpu);
 /* Recompute derived state after a load, when the clock may not be loaded yet, or a reset. */
@@ -335,7 +339,7 @@ void rv_pmu_loaded(RiscvCpu *cpu);
 /* Set mcountinhibit. */
 void rv_pmu_set_inhibit(RiscvCpu *cpu, uint64_t value);
 /* Return the value of counter i, from 3 to 31. */
-uint64_t rv_pmu_read(RiscvCpu *cpu, unsigned i);
+uint64_t rv_pmu_read(const RiscvCpu *cpu, unsigned i);
 /* Return the bits of mhpmevent that this hart implements. */
 uint64_t rv_pmu_event_legal(const RiscvCpu *cpu);
 /* Add the node of the counters in `mask` to a device tree. */
@@ -345,7 +349,9 @@ void rv_pmu_fdt(uint32_t mask, void *fdt);
 uint64_t rv_time(const RiscvCpu *cpu);
 /* Request a wake-up after a change of stimecmp or menvcfg.STCE. */
 void rv_timer_update(RiscvCpu *cpu);
-/* Request a wake-up for stimecmp and for the performance counters. */
+/* Return the time of the next event of stimecmp or of the performance counters. */
+int64_t rv_deadline(const RiscvCpu *cpu);
+/* Request a wake-up for it. */
 void rv_timer_arm(RiscvCpu *cpu);
 uint64_t rv_cycle(const RiscvCpu *cpu);
 

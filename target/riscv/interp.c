@@ -235,6 +235,7 @@ void rv_run(Cpu *c)
 
     check_log(cpu);
     blockcache_sync(&cpu->blocks, c->machine->cpus->len <= 1);
+    rv_pmu_resume(cpu);
     rv_update_mip(cpu);
     rv_check_interrupts(cpu);
     rv_debug_enter(cpu);

@@ -11,7 +11,8 @@
  * An overflow is detected when the clock reaches a deadline. That of a counter of cycles is exact.
  * A counter of instructions is compared several times, in ever shorter intervals, so that its
  * interrupt is late by at most PMU_POLL_NS; while instructions are counted (-icount), the same
- * instruction is interrupted in each run. A counter of TLB misses is compared at each miss.
+ * instruction is interrupted in each run. A hart that waits in wfi retires no instructions, so
+ * these comparisons stop. A counter of TLB misses is compared at each miss.
  */
 #include <libfdt.h>
 
@@ -68,7 +69,7 @@ static bool pmu_counts(const RiscvCpu *cpu, unsigned i, uint64_t *source)
            pmu_source(cpu, event, source);
 }
 
-static uint64_t pmu_value(const RiscvCpu *cpu, unsigned i)
+uint64_t rv_pmu_read(const RiscvCpu *cpu, unsigned i)
 {
     uint64_t source = 0;
 
@@ -79,7 +80,7 @@ static uint64_t pmu_value(const RiscvCpu *cpu, unsigned i)
 static void pmu_stop(RiscvCpu *cpu)
 {
     for (unsigned i = PMU_FIRST; i < 32; i++) {
-        cpu->hpm_base[i - PMU_FIRST] = pmu_value(cpu, i);
+        cpu->hpm_base[i - PMU_FIRST] = rv_pmu_read(cpu, i);
     }
 }
 
@@ -87,12 +88,13 @@ static void pmu_stop(RiscvCpu *cpu)
  * not set. */
 static void pmu_compare(RiscvCpu *cpu, unsigned i)
 {
-    uint64_t value = pmu_value(cpu, i), *event = &cpu->hpm_event[i - PMU_FIRST];
+    uint64_t value = rv_pmu_read(cpu, i), *event = &cpu->hpm_event[i - PMU_FIRST];
 
     if (value < cpu->hpm_last[i - PMU_FIRST] && !(*event & EVENT_OF)) {
         *event |= EVENT_OF;
         cpu->mip_soft |= MIP(LCOFI);
         cpu->mip_own |= MIP(LCOFI);
+        rv_check_interrupts(cpu);
     }
     cpu->hpm_last[i - PMU_FIRST] = value;
 }
@@ -114,27 +116,42 @@ static int64_t pmu_deadline_of(const RiscvCpu *cpu, unsigned i, int64_t now)
         return CLOCK_NEVER;
     }
     if ((event & EVENT_NUMBER) == EVENT_CYCLES) {
-        return now + (int64_t)left;
+        return (int64_t)(source + left);
     }
-    return (event & EVENT_NUMBER) == EVENT_INSTRUCTIONS ? now + MAX((int64_t)left / 4, PMU_POLL_NS)
-                                                        : CLOCK_NEVER;
+    return (event & EVENT_NUMBER) == EVENT_INSTRUCTIONS && !cpu->pmu_halted
+               ? now + MAX((int64_t)left / 4, PMU_POLL_NS)
+               : CLOCK_NEVER;
 }
 
 void rv_pmu_arm(RiscvCpu *cpu)
 {
     int64_t now = (int64_t)rv_cycle(cpu), next = CLOCK_NEVER;
 
-    cpu->pmu_counts_misses = false;
+    cpu->pmu_counts_misses = cpu->pmu_counts_insns = false;
     for (unsigned i = PMU_FIRST; i < 32 && has_ext(cpu, EXT_SSCOFPMF); i++) {
+        uint64_t event = cpu->hpm_event[i - PMU_FIRST] & EVENT_NUMBER;
+
         if (pmu_has(cpu, i)) {
             next = MIN(next, pmu_deadline_of(cpu, i, now));
-            cpu->pmu_counts_misses |= (cpu->hpm_event[i - PMU_FIRST] & EVENT_NUMBER) > 2;
+            cpu->pmu_counts_misses |= event > EVENT_INSTRUCTIONS;
+            cpu->pmu_counts_insns |= event == EVENT_INSTRUCTIONS;
         }
     }
     cpu->pmu_deadline = next;
 }
 
-/* Compare all counters, and determine the next time at which that is required. */
+/* Determine the next comparison, and request a wake-up for it. */
+static void pmu_rearm(RiscvCpu *cpu)
+{
+    int64_t before = cpu->pmu_deadline;
+
+    rv_pmu_arm(cpu);
+    if (cpu->pmu_deadline != before) {
+        rv_timer_arm(cpu);
+    }
+}
+
+/* Compare all counters. The next comparison keeps its time, for which a wake-up was requested. */
 static void pmu_compare_all(RiscvCpu *cpu)
 {
     for (unsigned i = PMU_FIRST; i < 32 && has_ext(cpu, EXT_SSCOFPMF); i++) {
@@ -142,7 +159,16 @@ static void pmu_compare_all(RiscvCpu *cpu)
             pmu_compare(cpu, i);
         }
     }
-    rv_pmu_arm(cpu);
+}
+
+/* Recompute what depends on the privilege mode and on the modes in which counters count. */
+static void pmu_set_mode(RiscvCpu *cpu)
+{
+    cpu->pmu_filtered = false;
+    cpu->pmu_priv = cpu->priv;
+    for (unsigned i = 0; i < PMU_COUNTERS; i++) {
+        cpu->pmu_filtered |= (cpu->hpm_event[i] & EVENT_MODES) != 0;
+    }
 }
 
 /* Store the differences to the sources, after a change of what counts. */
@@ -150,27 +176,21 @@ static void pmu_start(RiscvCpu *cpu)
 {
     uint64_t source;
 
-    cpu->pmu_filtered = false;
-    cpu->pmu_priv = cpu->priv;
+    pmu_set_mode(cpu);
     for (unsigned i = PMU_FIRST; i < 32; i++) {
         if (pmu_counts(cpu, i, &source)) {
             cpu->hpm_base[i - PMU_FIRST] -= source;
         }
-        cpu->pmu_filtered |= (cpu->hpm_event[i - PMU_FIRST] & EVENT_MODES) != 0;
     }
     pmu_compare_all(cpu);
+    pmu_rearm(cpu);
 }
 
 void rv_pmu_priv_changed(RiscvCpu *cpu)
 {
-    int64_t before = cpu->pmu_deadline;
-
     if (cpu->pmu_priv != cpu->priv) {
         pmu_stop(cpu);
         pmu_start(cpu);
-        if (cpu->pmu_deadline != before) {
-            rv_timer_arm(cpu);
-        }
     }
 }
 
@@ -178,24 +198,36 @@ void rv_pmu_poll(RiscvCpu *cpu)
 {
     if (rv_cycle(cpu) >= (uint64_t)cpu->pmu_deadline) {
         pmu_compare_all(cpu);
-        rv_timer_arm(cpu);
+        rv_pmu_arm(cpu);
+        rv_timer_arm(cpu); /* the previous wake-up may have occurred, even if the time is equal */
     }
 }
 
 void rv_pmu_missed(RiscvCpu *cpu)
 {
     pmu_compare_all(cpu);
-    rv_check_interrupts(cpu);
+}
+
+void rv_pmu_halt(RiscvCpu *cpu)
+{
+    if (cpu->pmu_counts_insns) {
+        cpu->pmu_halted = true;
+        pmu_rearm(cpu); /* immediately, if a counter overflowed already */
+    }
+}
+
+void rv_pmu_resume(RiscvCpu *cpu)
+{
+    if (cpu->pmu_halted) {
+        cpu->pmu_halted = false;
+        pmu_rearm(cpu);
+    }
 }
 
 void rv_pmu_loaded(RiscvCpu *cpu)
 {
-    cpu->pmu_filtered = false;
-    cpu->pmu_priv = cpu->priv;
-    for (unsigned i = 0; i < PMU_COUNTERS; i++) {
-        cpu->pmu_filtered |= (cpu->hpm_event[i] & EVENT_MODES) != 0;
-    }
-    cpu->pmu_counts_misses = false;
+    pmu_set_mode(cpu);
+    cpu->pmu_counts_misses = cpu->pmu_counts_insns = cpu->pmu_halted = false;
     cpu->pmu_deadline = CLOCK_NEVER; /* until rv_pmu_arm() */
 }
 
@@ -219,7 +251,6 @@ void rv_pmu_set_inhibit(RiscvCpu *cpu, uint64_t value)
     pmu_stop(cpu);
     cpu->mcountinhibit = value;
     pmu_start(cpu);
-    rv_timer_arm(cpu);
 }
 
 bool csr_read_mhpmevent(RiscvCpu *cpu, unsigned n, uint64_t *v)
@@ -235,19 +266,13 @@ bool csr_write_mhpmevent(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
         pmu_stop(cpu);
         cpu->hpm_event[n - 0x323] = v & rv_pmu_event_legal(cpu);
         pmu_start(cpu);
-        rv_timer_arm(cpu);
     }
     return true;
 }
 
-uint64_t rv_pmu_read(RiscvCpu *cpu, unsigned i)
-{
-    return pmu_value(cpu, i);
-}
-
 bool csr_read_mhpmcounter(RiscvCpu *cpu, unsigned n, uint64_t *v)
 {
-    *v = pmu_value(cpu, n & 31);
+    *v = rv_pmu_read(cpu, n & 31);
     return true;
 }
 
@@ -260,7 +285,7 @@ bool csr_write_mhpmcounter(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
         cpu->hpm_base[i - PMU_FIRST] = pmu_counts(cpu, i, &source) ? v - source : v;
         cpu->hpm_last[i - PMU_FIRST] = v;
         pmu_compare_all(cpu);
-        rv_timer_arm(cpu);
+        pmu_rearm(cpu);
     }
     return true;
 }

@@ -15,7 +15,7 @@ uint64_t rv_cycle(const RiscvCpu *cpu)
     return clock_now_any(cpu->cpu.machine, CLOCK_KIND_VIRTUAL);
 }
 
-void rv_timer_arm(RiscvCpu *cpu)
+int64_t rv_deadline(const RiscvCpu *cpu)
 {
     bool far = cpu->stimecmp > (uint64_t)INT64_MAX / TIME_NS;
     int64_t deadline = cpu->pmu_deadline;
@@ -23,7 +23,12 @@ void rv_timer_arm(RiscvCpu *cpu)
     if ((cpu->menvcfg & ENVCFG_STCE) && !far && !cpu->stip) {
         deadline = MIN(deadline, (int64_t)(cpu->stimecmp * TIME_NS));
     }
-    cpu_set_deadline_any(&cpu->cpu, deadline);
+    return deadline;
+}
+
+void rv_timer_arm(RiscvCpu *cpu)
+{
+    cpu_set_deadline_any(&cpu->cpu, rv_deadline(cpu));
 }
 
 void rv_timer_update(RiscvCpu *cpu)

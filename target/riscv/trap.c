@@ -91,6 +91,7 @@ void rv_trap(RiscvCpu *cpu, uint64_t cause, uint64_t tval)
 void rv_update_mip(RiscvCpu *cpu)
 {
     uint64_t mip = cpu->mip_soft;
+    bool before = cpu->stip;
 
     if (cpu->menvcfg & ENVCFG_STCE) {
         cpu->stip = rv_time(cpu) >= cpu->stimecmp;
@@ -105,6 +106,12 @@ void rv_update_mip(RiscvCpu *cpu)
     mip |= imsic_signals(&cpu->file[MSI_FILE_M]) ? MIP(MEI) : 0;
     mip |= imsic_signals(&cpu->file[MSI_FILE_S]) ? MIP(SEI) : 0;
     cpu->mip_own = mip;
+    /* One wake-up serves the timer and the counters: replace that of the timer, which occurred or
+     * is late, by that of the counters. */
+    if (cpu->stip && !before && cpu->pmu_deadline != CLOCK_NEVER) {
+        rv_timer_arm(cpu);
+        rv_check_interrupts(cpu);
+    }
 }
 
 static unsigned highest(uint64_t set)
@@ -227,19 +234,17 @@ bool rv_sret(RiscvCpu *cpu, uint32_t word)
  * architecture allows. */
 void rv_wfi(RiscvCpu *cpu)
 {
-    int64_t deadline;
-
     rv_update_mip(cpu);
     if (rv_mip(cpu) & cpu->mie) {
         return;
     }
-    deadline = cpu->pmu_deadline;
-    if ((cpu->menvcfg & ENVCFG_STCE) && cpu->stimecmp <= (uint64_t)INT64_MAX / TIME_NS) {
-        deadline = MIN(deadline, (int64_t)(cpu->stimecmp * TIME_NS));
-    }
+    rv_pmu_halt(cpu);
     __atomic_store_n(&cpu->cpu.halted, true, __ATOMIC_RELAXED);
-    cpu_sleep_any(&cpu->cpu, deadline);
+    cpu_sleep_any(&cpu->cpu, rv_deadline(cpu));
     __atomic_store_n(&cpu->cpu.halted, false, __ATOMIC_RELAXED);
+    if (!cpu->cpu.machine->icount) { /* otherwise the hart sleeps until rv_run() */
+        rv_pmu_resume(cpu);
+    }
     rv_update_mip(cpu);
     rv_check_interrupts(cpu);
 }

@@ -4,6 +4,9 @@
  */
 #include "harness.h"
 
+#include "accel/threads_internal.h"
+#include "hw/core/icount.h"
+
 static bool rd(Hart *h, unsigned n, uint64_t *v)
 {
     return csr_access(h->cpu, n, CSR_OP_SET, true, false, 0, v);
@@ -158,6 +161,158 @@ static void test_performance(void)
     g_assert_true(wr(h, 0x144, 0)); /* sip */
     g_assert_cmphex(get(h, 0x144) & 1 << 13, ==, 0);
     hart_free(h);
+}
+
+/* A hart whose requests for a wake-up are recorded in `thread`; virtual time is stepped. */
+typedef struct Recorded {
+    Hart *h;
+    IcountConfig icount; /* no timer of the host */
+    Accel accel;
+    CpuThread thread;
+} Recorded;
+
+static Recorded *recorded_new(const char *features)
+{
+    Recorded *r = g_new0(Recorded, 1);
+
+    r->h = hart_new(features);
+    r->h->m->icount = &r->icount;
+    r->accel = (Accel){ .machine = r->h->m, .threads = g_ptr_array_new() };
+    r->thread = (CpuThread){ .accel = &r->accel, .deadline = CLOCK_NEVER };
+    g_mutex_init(&r->accel.lock);
+    r->h->cpu->cpu.accel = &r->thread;
+    return r;
+}
+
+static void recorded_step(Recorded *r, int64_t ns)
+{
+    machine_lock(r->h->m);
+    clocks_step_to(r->h->m->clocks, clock_now_any(r->h->m, CLOCK_KIND_VIRTUAL) + ns);
+    machine_unlock(r->h->m);
+}
+
+/* The wake-up that was requested occurs, with another reason or at another time. */
+static void recorded_wake(Recorded *r)
+{
+    r->thread.deadline = CLOCK_NEVER;
+    rv_update_mip(r->h->cpu);
+}
+
+static void recorded_free(Recorded *r)
+{
+    r->h->cpu->cpu.accel = NULL;
+    r->h->m->icount = NULL;
+    hart_free(r->h);
+    g_ptr_array_unref(r->accel.threads);
+    g_mutex_clear(&r->accel.lock);
+    g_free(r);
+}
+
+static bool has_interrupt(const Hart *h)
+{
+    return (h->cpu->cpu.pending & CPU_PENDING_INTERRUPT) != 0;
+}
+
+/* The wake-up for a counter of instructions is that of its next comparison: reading a register and
+ * a TLB miss do not move the comparison alone. */
+static void test_wake_ups(void)
+{
+    Recorded *r = recorded_new("sscofpmf=on,pmu-num=2");
+    RiscvCpu *cpu = r->h->cpu;
+
+    g_assert_true(wr(r->h, 0x323, 2));
+    g_assert_true(wr(r->h, 0xb03, -UINT64_C(1000000)));
+    g_assert_cmpint(cpu->pmu_deadline, ==, 250000);
+    g_assert_cmpint(r->thread.deadline, ==, 250000);
+    recorded_step(r, 1000);
+    get(r->h, 0xda0);
+    get(r->h, 0x323);
+    rv_pmu_missed(cpu);
+    g_assert_cmpint(cpu->pmu_deadline, ==, 250000);
+    recorded_step(r, 249000);
+    recorded_wake(r);
+    g_assert_cmpint(cpu->pmu_deadline, ==, 500000);
+    g_assert_cmpint(r->thread.deadline, ==, 500000);
+    /* The timer expires first. */
+    cpu->menvcfg = ENVCFG_STCE;
+    g_assert_true(wr(r->h, 0x14d, 3000));
+    g_assert_cmpint(r->thread.deadline, ==, 300000);
+    recorded_step(r, 50000);
+    recorded_wake(r);
+    g_assert_true(cpu->stip);
+    g_assert_cmpint(r->thread.deadline, ==, 500000);
+    recorded_free(r);
+}
+
+/* An interrupt that a read of a register finds is requested, as its wake-up is replaced. */
+static void test_found_by_read(void)
+{
+    static const unsigned numbers[] = { 0x344, 0xda0 };
+    uint64_t v;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        Recorded *r = recorded_new("sscofpmf=on,smaia=on,pmu-num=2");
+        RiscvCpu *cpu = r->h->cpu;
+
+        cpu->mie = MIP(LCOFI);
+        cpu->mstatus |= MSTATUS_MIE;
+        g_assert_true(wr(r->h, 0x323, 2));
+        g_assert_true(wr(r->h, 0xb03, -UINT64_C(100)));
+        cpu->retired += 101;
+        recorded_step(r, 30000);
+        cpu->cpu.pending = 0;
+        g_assert_true(rd(r->h, numbers[i], &v));
+        g_assert_cmphex(cpu->mip_own, ==, MIP(LCOFI));
+        g_assert_true(has_interrupt(r->h));
+        g_assert_true(wr(r->h, 0x309, 0)); /* mvip has no LCOFIP */
+        g_assert_cmphex(get(r->h, 0x344), ==, MIP(LCOFI));
+        recorded_free(r);
+    }
+    /* That of the timer, at a comparison of the counters. */
+    Recorded *r = recorded_new("sscofpmf=on,pmu-num=2");
+
+    r->h->cpu->menvcfg = ENVCFG_STCE;
+    r->h->cpu->mie = MIP(STI);
+    r->h->cpu->mstatus |= MSTATUS_MIE;
+    g_assert_true(wr(r->h, 0x323, 2));
+    g_assert_true(wr(r->h, 0xb03, 0));
+    g_assert_true(wr(r->h, 0xb03, -UINT64_C(80000)));
+    g_assert_true(wr(r->h, 0x14d, 200));
+    recorded_step(r, 20000);
+    r->h->cpu->cpu.pending = 0;
+    g_assert_cmphex(get(r->h, 0x344), ==, MIP(STI));
+    g_assert_true(has_interrupt(r->h));
+    recorded_free(r);
+}
+
+/* wfi retires nothing: a counter of instructions does not wake the hart, unless it overflowed. */
+static void test_counters_in_wfi(void)
+{
+    Recorded *r = recorded_new("sscofpmf=on,pmu-num=2");
+    RiscvCpu *cpu = r->h->cpu;
+
+    g_assert_true(wr(r->h, 0x323, 2));
+    g_assert_true(wr(r->h, 0xb03, -UINT64_C(1000)));
+    rv_wfi(cpu);
+    g_assert_cmpint(rv_deadline(cpu), ==, CLOCK_NEVER);
+    g_assert_cmpint(r->thread.deadline, ==, CLOCK_NEVER);
+    recorded_step(r, 1000000);
+    hart_run_code(r->h);
+    g_assert_cmpint(cpu->pmu_deadline, ==, 1020000);
+    g_assert_cmpint(r->thread.deadline, ==, 1020000);
+    r->h->m->icount = NULL; /* the hart continues inside wfi */
+    cpu->cpu.accel = NULL;
+    rv_wfi(cpu);
+    g_assert_cmpint(cpu->pmu_deadline, ==, 1020000);
+    g_assert_true(wr(r->h, 0x324, 1)); /* a counter of cycles counts in wfi */
+    g_assert_true(wr(r->h, 0xb04, -UINT64_C(5000)));
+    rv_pmu_halt(cpu);
+    g_assert_cmpint(rv_deadline(cpu), ==, 1005000);
+    rv_pmu_resume(cpu);
+    cpu->retired += 2000;
+    rv_wfi(cpu);
+    g_assert_cmphex(cpu->mip_own, ==, MIP(LCOFI));
+    recorded_free(r);
 }
 
 /* Smstateen: each register is denied to S-mode until M-mode sets its bit. */
@@ -357,6 +512,9 @@ int main(int argc, char **argv)
     g_test_add_func("/csr/every-number", test_every_number);
     g_test_add_func("/csr/legal-values", test_legal_values);
     g_test_add_func("/csr/performance", test_performance);
+    g_test_add_func("/csr/wake-ups", test_wake_ups);
+    g_test_add_func("/csr/found-by-read", test_found_by_read);
+    g_test_add_func("/csr/counters-in-wfi", test_counters_in_wfi);
     g_test_add_func("/csr/stateen", test_stateen);
     g_test_add_func("/csr/status", test_status);
     g_test_add_func("/csr/satp", test_satp);
