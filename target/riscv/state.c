@@ -82,15 +82,25 @@ static bool state_refuse(GError **err, const char *what, uint64_t value, const c
 /* Check the registers of performance counters and of Sscofpmf and Smstateen. */
 static bool state_check_counters(const RiscvCpu *cpu, GError **err)
 {
-    uint64_t counters = 7 | cpu->pmu_mask, lcofi = has_ext(cpu, EXT_SSCOFPMF) ? 0 : MIP(LCOFI);
-    uint64_t set = cpu->mcounteren | cpu->scounteren | cpu->mcountinhibit;
+    uint64_t counters = 7 | cpu->pmu_mask;
+    uint64_t interrupts = has_ext(cpu, EXT_SSCOFPMF) ? UINT64_MAX : ~MIP(LCOFI);
+    const struct {
+        const char *name;
+        uint64_t value, legal;
+    } rows[] = {
+        { "mcounteren", cpu->mcounteren, counters },
+        { "scounteren", cpu->scounteren, counters },
+        { "mcountinhibit", cpu->mcountinhibit, counters },
+        { "mideleg", cpu->mideleg, interrupts },
+        { "mie", cpu->mie, interrupts },
+        { "mip", cpu->mip_soft, interrupts },
+    };
 
-    if (set & ~counters) {
-        return state_refuse(err, "a set of counters", set,
-                            "it contains counters that this CPU lacks (pmu-num)");
-    }
-    if ((cpu->mideleg | cpu->mie | cpu->mip_soft) & lcofi) {
-        return state_refuse(err, "mie", cpu->mie, "LCOFIE, as in mip and mideleg, is 0 here");
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (rows[i].value & ~rows[i].legal) {
+            return state_refuse(err, rows[i].name, rows[i].value,
+                                "it sets bits of counters that this CPU lacks (pmu-num, sscofpmf)");
+        }
     }
     for (unsigned i = 0; i < PMU_COUNTERS; i++) {
         bool absent = !(cpu->pmu_mask >> (i + PMU_FIRST) & 1);
@@ -98,6 +108,10 @@ static bool state_check_counters(const RiscvCpu *cpu, GError **err)
         if ((cpu->hpm_event[i] & ~rv_pmu_event_legal(cpu)) || (absent && cpu->hpm_event[i])) {
             return state_refuse(err, "mhpmevent", cpu->hpm_event[i],
                                 "it sets bits of an extension that is off, or of no counter");
+        }
+        if (absent && (cpu->hpm_base[i] | cpu->hpm_last[i])) {
+            return state_refuse(err, "mhpmcounter", cpu->hpm_base[i] | cpu->hpm_last[i],
+                                "a counter that this CPU lacks (pmu-num) is 0");
         }
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(cpu->mstateen); i++) {

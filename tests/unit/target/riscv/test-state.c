@@ -110,6 +110,49 @@ static void test_hostile(void)
     hart_free(b);
 }
 
+/* Registers of extensions and counters that the hart lacks. */
+static void test_absent(void)
+{
+    static const struct {
+        size_t field;
+        uint64_t value;
+        const char *name;
+    } rows[] = {
+        { offsetof(RiscvCpu, mcounteren), UINT64_C(1) << 31, "mcounteren is" },
+        { offsetof(RiscvCpu, scounteren), UINT64_C(1) << 31, "scounteren is" },
+        { offsetof(RiscvCpu, mcountinhibit), UINT64_C(1) << 31, "mcountinhibit is" },
+        { offsetof(RiscvCpu, mideleg), MIP(LCOFI), "mideleg is" },
+        { offsetof(RiscvCpu, mie), MIP(LCOFI), "mie is" },
+        { offsetof(RiscvCpu, mip_soft), MIP(LCOFI), "mip is" },
+        { offsetof(RiscvCpu, hpm_event[0]), UINT64_C(1) << 63, "mhpmevent is" },
+        { offsetof(RiscvCpu, hpm_event[28]), 1, "mhpmevent is" },
+        { offsetof(RiscvCpu, hpm_base[28]), 1, "mhpmcounter is" },
+        { offsetof(RiscvCpu, hpm_last[28]), 1, "mhpmcounter is" },
+        { offsetof(RiscvCpu, mstateen[0]), 1, "mstateen is" },
+    };
+    Hart *a = hart_new(NULL), *b = hart_new(NULL);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        uint64_t *field = (uint64_t *)((char *)a->cpu + rows[i].field);
+        GError *err = NULL;
+
+        *field = rows[i].value;
+        GByteArray *bytes = save(a);
+        g_assert_false(load(b, bytes, &err));
+        if (!strstr(err->message, rows[i].name)) {
+            g_error("'%s' is not in: %s", rows[i].name, err->message);
+        }
+        g_clear_error(&err);
+        g_byte_array_unref(bytes);
+        *field = 0;
+    }
+    GByteArray *bytes = save(a);
+    g_assert_true(load(b, bytes, NULL));
+    g_byte_array_unref(bytes);
+    hart_free(a);
+    hart_free(b);
+}
+
 static void test_refusals(void)
 {
     Hart *a = hart_new(NULL), *b = hart_new("sv48=off,sstc=off");
@@ -159,6 +202,7 @@ int main(int argc, char **argv)
     g_test_add_func("/state/round-trip", test_round_trip);
     g_test_add_func("/state/hostile", test_hostile);
     g_test_add_func("/state/refusals", test_refusals);
+    g_test_add_func("/state/absent", test_absent);
     g_test_add_func("/state/reset", test_reset);
     return g_test_run();
 }
