@@ -158,7 +158,8 @@ static const MsiSink msi = { rv_deliver_any, IMSIC_IDS };
         .reset = rv_reset, .run = rv_run, .set_input_any = rv_set_input_any,                       \
         .flush_translations = flush_translations, .flush_writes = flush_writes,                    \
         .translate = rv_cpu_translate, .registers = registers, .csr_access = access_csr,           \
-        .fdt_props = fdt_props, .fdt_machine = rv_fdt_machine, .describe_execution = describe_execution, .retired = retired,      \
+        .fdt_props = fdt_props, .fdt_machine = rv_fdt_machine,                                     \
+        .describe_execution = describe_execution, .retired = retired,                              \
         .post_load_arm = post_load_arm, .debug = &riscv_debug_ops,                                 \
     };
 RV_TYPE(type, "rv64")

@@ -113,8 +113,9 @@ static uint32_t features_counters(const CpuType *t, char **items)
     unsigned n = plan_find_prop(t->props, t->n_props, "pmu-num")->def;
 
     for (size_t i = 0; items[i]; i++) {
-        n = g_str_has_prefix(items[i], "pmu-num=") ? strtoul(strchr(items[i], '=') + 1, NULL, 10)
-                                                   : n;
+        if (g_str_has_prefix(items[i], "pmu-num=")) {
+            n = strtoul(strchr(items[i], '=') + 1, NULL, 10);
+        }
     }
     return ((UINT32_C(1) << n) - 1) << PMU_FIRST;
 }

@@ -2,16 +2,15 @@
 /*
  * Translation of atomic operations and of cbo.zero.
  *
- * An operation that hits the TLB is a host atomic. Each has the prefix lock, or is xchg, so that it
- * is ordered for all combinations of aq and rl. A misaligned address or a miss calls the function
- * of the interpreter.
+ * An operation that hits the TLB is a host atomic. Each has the prefix lock, so that it is ordered
+ * for all combinations of aq and rl. A misaligned address or a miss calls the function of the
+ * interpreter.
  */
 #include "target/riscv/jit_emit_internal.h"
 
 #define X_XADD      (0xc1u | X_0F)
 #define X_CMPXCHG   (0xb1u | X_0F)
 #define X_XCHG      0x87u
-#define X_PXOR      (0xefu | X_0F | X_66)
 #define X_STORE_XMM (0x11u | X_0F) /* movups */
 
 static void jit_amo_locked(Jit *j, unsigned opcode, bool wide, unsigned reg, unsigned base)
@@ -45,7 +44,7 @@ static bool jit_amo_done(Jit *j, const Op *op, JitTail *t, bool wide, unsigned r
     return true;
 }
 
-/* amoswap and amoadd: xchg, which is always locked, and xadd return the old value. */
+/* amoswap and amoadd: xchg and xadd return the old value. */
 static bool jit_amo_exchange(Jit *j, const Op *op, unsigned opcode, bool wide)
 {
     JitTail *t = jit_amo_address(j, op, TLB_WRITE, wide ? 8 : 4);
@@ -95,22 +94,7 @@ static bool jit_amo_limit(Jit *j, const Op *op, unsigned cc, bool wide)
     return jit_amo_end(j, op, t, wide, again);
 }
 
-#define JIT_AMO(name, function, argument)                                                          \
-    static bool jit_amo_##name(Jit *j, const Op *op, bool wide)                                    \
-    {                                                                                              \
-        return function(j, op, argument, wide);                                                    \
-    }
-JIT_AMO(add, jit_amo_exchange, X_XADD)
-JIT_AMO(swap, jit_amo_exchange, X_XCHG)
-JIT_AMO(xor, jit_amo_logic, X_XOR)
-JIT_AMO(or, jit_amo_logic, X_OR)
-JIT_AMO(and, jit_amo_logic, X_AND)
-JIT_AMO(min, jit_amo_limit, CC_G)
-JIT_AMO(max, jit_amo_limit, CC_L)
-JIT_AMO(minu, jit_amo_limit, CC_A)
-JIT_AMO(maxu, jit_amo_limit, CC_B)
-
-static bool jit_lr(Jit *j, const Op *op, bool wide)
+static bool jit_lr(Jit *j, const Op *op, unsigned unused, bool wide)
 {
     Asm *a = &j->a;
     JitTail *t = jit_amo_address(j, op, TLB_READ, wide ? 8 : 4);
@@ -123,7 +107,7 @@ static bool jit_lr(Jit *j, const Op *op, bool wide)
     return jit_amo_done(j, op, t, wide, RCX);
 }
 
-static bool jit_sc(Jit *j, const Op *op, bool wide)
+static bool jit_sc(Jit *j, const Op *op, unsigned unused, bool wide)
 {
     Asm *a = &j->a;
     JitTail *t = jit_amo_address(j, op, TLB_WRITE, wide ? 8 : 4);
@@ -144,17 +128,30 @@ static bool jit_sc(Jit *j, const Op *op, bool wide)
 
 /* The operations on words, in the order of isa.def; those on double words follow in the same order.
  */
-static bool (*const jit_amo_emit[])(Jit *j, const Op *op, bool wide) = {
-    jit_amo_add, jit_amo_swap, jit_lr,      jit_sc,       jit_amo_xor,  jit_amo_or,
-    jit_amo_and, jit_amo_min,  jit_amo_max, jit_amo_minu, jit_amo_maxu,
+static const struct {
+    bool (*emit)(Jit *j, const Op *op, unsigned argument, bool wide);
+    unsigned argument;
+} jit_amo_rows[] = {
+    { jit_amo_exchange, X_XADD },
+    { jit_amo_exchange, X_XCHG },
+    { jit_lr, 0 },
+    { jit_sc, 0 },
+    { jit_amo_logic, X_XOR },
+    { jit_amo_logic, X_OR },
+    { jit_amo_logic, X_AND },
+    { jit_amo_limit, CC_G },
+    { jit_amo_limit, CC_L },
+    { jit_amo_limit, CC_A },
+    { jit_amo_limit, CC_B },
 };
-G_STATIC_ASSERT(OP_AMOADD_D - OP_AMOADD_W == G_N_ELEMENTS(jit_amo_emit));
+G_STATIC_ASSERT(OP_AMOADD_D - OP_AMOADD_W == G_N_ELEMENTS(jit_amo_rows));
 
 static bool jit_amo(Jit *j, const Op *op)
 {
     bool wide = op->id >= OP_AMOADD_D;
+    unsigned i = op->id - (wide ? OP_AMOADD_D : OP_AMOADD_W);
 
-    return jit_amo_emit[op->id - (wide ? OP_AMOADD_D : OP_AMOADD_W)](j, op, wide);
+    return jit_amo_rows[i].emit(j, op, jit_amo_rows[i].argument, wide);
 }
 
 /* Emit rcx = menvcfg, combined with senvcfg in U-mode. */

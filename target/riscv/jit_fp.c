@@ -17,10 +17,8 @@
 #define SSE_MUL      (0x59u | X_0F)
 #define SSE_SUB      (0x5cu | X_0F)
 #define SSE_DIV      (0x5eu | X_0F)
-#define SSE_CONVERT  (0x5au | X_0F)        /* between the formats */
-#define SSE_COMPARE  (0x2eu | X_0F)        /* ucomiss; with X_66 ucomisd */
-#define SSE_TO_X     (0x7eu | X_0F | X_66) /* movd, movq */
-#define SSE_FROM_X   (0x6eu | X_0F | X_66)
+#define SSE_CONVERT  (0x5au | X_0F) /* between the formats */
+#define SSE_COMPARE  (0x2eu | X_0F) /* ucomiss; with X_66 ucomisd */
 #define SSE_FROM_INT (0x2au | X_0F)
 #define SSE_TO_INT   (0x2cu | X_0F) /* towards zero */
 #define SSE_F(dbl)   ((dbl) ? X_F2 : X_F3)
@@ -97,7 +95,7 @@ static void jit_fp_check_result(Jit *j, JitTail *s, bool dbl, bool exact)
 /* Move the result in xmm0 to rax, check it and store it. */
 static void jit_fp_result(Jit *j, JitTail *s, const Op *op, bool dbl, bool exact)
 {
-    x86_rr(&j->a, SSE_TO_X, dbl, XMM0, RAX);
+    x86_rr(&j->a, X_FROM_XMM, dbl, XMM0, RAX);
     jit_fp_check_result(j, s, dbl, exact);
     jit_field(j, X_STORE, dbl, RAX, jit_fp_disp(op->rd));
     if (!dbl) {

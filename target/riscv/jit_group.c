@@ -104,7 +104,8 @@ static bool jit_writes_x(unsigned id)
 }
 
 /* Return true if an operation calls a function that may change the TLB or the memory map: one of
- * the loads, stores, cache operations and atomics that have no code of their own. */
+ * the loads, stores, cache operations and atomics that have no code in jit_mem.c. Those of
+ * jit_amo.c call one only after a miss. */
 static bool jit_group_ends(unsigned id)
 {
     bool memory = id < OP_PREFETCH_I || (id >= OP_SB && id <= OP_AMOCAS_Q);

@@ -403,13 +403,13 @@ static bool jit_ctzw(Jit *j, const Op *op)
 /* Two comparisons with zero make each byte that is not zero 0xff. */
 static bool jit_orc_b(Jit *j, const Op *op)
 {
-    enum { PXOR = 0xefu | X_0F | X_66, PCMPEQB = 0x74u | X_0F | X_66 };
+    enum { PCMPEQB = 0x74u | X_0F | X_66 };
 
-    x86_rr(&j->a, 0x6eu | X_0F | X_66, true, 0, jit_source(j, op->rs1, RAX)); /* movq xmm0, x */
-    x86_rr(&j->a, PXOR, false, 1, 1);
+    x86_rr(&j->a, X_TO_XMM, true, 0, jit_source(j, op->rs1, RAX));
+    x86_rr(&j->a, X_PXOR, false, 1, 1);
     x86_rr(&j->a, PCMPEQB, false, 0, 1);
     x86_rr(&j->a, PCMPEQB, false, 0, 1);
-    x86_rr(&j->a, 0x7eu | X_0F | X_66, true, 0, RAX); /* movq rax, xmm0 */
+    x86_rr(&j->a, X_FROM_XMM, true, 0, RAX);
     jit_store_x(j, op->rd, RAX);
     return true;
 }

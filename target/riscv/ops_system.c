@@ -110,7 +110,7 @@ bool rv_op_system(RiscvCpu *cpu, const Block *b, const Op *op)
         ops_exception(cpu, op, CAUSE_ECALL_U + cpu->priv, 0);
         return true;
     case OP_EBREAK:
-        if (cpu->cpu.semihost && rv_semihost_is_call(cpu, op->rd)) {
+        if (rv_semihost_is_call(cpu, op->rd)) {
             return rv_semihost(cpu, op->aux);
         }
         ops_exception(cpu, op, CAUSE_BREAKPOINT, OP_PC);

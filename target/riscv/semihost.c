@@ -11,23 +11,24 @@
 enum { SEMIHOST_BEFORE = 0x01f01013, SEMIHOST_AFTER = 0x40705013 };
 enum { A0 = 10, A1 = 11 };
 
-/* Load an instruction word next to the one at pc. */
-static bool semihost_word_is(RiscvCpu *cpu, uint64_t va, uint32_t expected)
+/* Return true if the instructions before and after the one at pc, in the same page, are those of a
+ * call. */
+static bool semihost_surrounds(RiscvCpu *cpu)
 {
     RamBlock *block;
     uint64_t offset;
-    uint32_t word;
+    uint32_t word[3];
     Translation t;
 
-    if (mmu_translate(cpu, va, ACCESS_FETCH, cpu->priv, &t) != CAUSE_NONE) {
+    if (mmu_translate(cpu, cpu->pc - 4, ACCESS_FETCH, cpu->priv, &t) != CAUSE_NONE) {
         return false;
     }
     const uint8_t *host = rv_ram(cpu, t.pa, &block, &offset);
     if (!host) {
         return false;
     }
-    memcpy(&word, host, sizeof(word));
-    return word == expected;
+    memcpy(word, host, sizeof(word));
+    return word[0] == SEMIHOST_BEFORE && word[2] == SEMIHOST_AFTER;
 }
 
 bool rv_semihost_is_call(RiscvCpu *cpu, unsigned insn_len)
@@ -36,8 +37,7 @@ bool rv_semihost_is_call(RiscvCpu *cpu, unsigned insn_len)
     uint64_t in_page = cpu->pc & (RAM_PAGE_SIZE - 1);
 
     return s && insn_len == 4 && (cpu->priv != PRIV_U || s->userspace) && in_page >= 4 &&
-           in_page <= RAM_PAGE_SIZE - 8 && semihost_word_is(cpu, cpu->pc - 4, SEMIHOST_BEFORE) &&
-           semihost_word_is(cpu, cpu->pc + 4, SEMIHOST_AFTER);
+           in_page <= RAM_PAGE_SIZE - 8 && semihost_surrounds(cpu);
 }
 
 bool rv_semihost(RiscvCpu *cpu, unsigned retired)

@@ -44,6 +44,11 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 #define X_CMOV    (0x40u | X_0F) /* plus a condition */
 #define X_SETCC   (0x90u | X_0F | X_BYTE)
 
+/* Opcodes with SSE registers. */
+#define X_TO_XMM   (0x6eu | X_0F | X_66) /* movd, movq from a register */
+#define X_FROM_XMM (0x7eu | X_0F | X_66) /* movd, movq to a register */
+#define X_PXOR     (0xefu | X_0F | X_66)
+
 /* Numbers of the operations of the opcodes 0x81 and 0x83 (arithmetic with an immediate), 0xc1 and
  * 0xd3 (shifts), and 0xf7. */
 enum { G_ADD, G_OR, G_ADC, G_SBB, G_AND, G_SUB, G_XOR, G_CMP };
