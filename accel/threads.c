@@ -346,6 +346,7 @@ static gboolean debug_stop_machine(gpointer opaque)
     Accel *a = opaque;
     bool stopped = debug_device_point(a) != NULL;
 
+    a->device_wrote = stopped; /* a watchpoint that was removed does not report it later */
     g_mutex_lock(&a->lock);
     a->debug_source = 0;
     for (unsigned i = 0; i < a->threads->len; i++) {

@@ -17,7 +17,7 @@ typedef struct Accel {
     int timer_fd; /* one for all CPUs: the earliest deadline */
     guint timer_source;
     guint debug_source; /* a CPU stopped for the debugger: the main loop stops the machine; or 0 */
-    bool device_wrote;  /* to the watched address device_addr, which was not reported yet; lock */
+    bool device_wrote;  /* to the watched address device_addr, not reported yet. Machine lock */
     uint64_t device_addr;
     GPtrArray *threads;
     bool hold;             /* instructions are counted: no CPU runs before the run state changes,

@@ -242,6 +242,40 @@ static void test_deadline(void)
     env_free(e);
 }
 
+static void debug_step_complete(void *opaque)
+{
+    cpu_debug_stop(opaque, CPU_STOP_STEP, NULL, 0);
+}
+
+/* A write by a device that was not reported is dropped with its watchpoint. */
+static void test_device_write(void)
+{
+    const CpuPoint point = { CPU_POINT_WRITE, 0x1000, 8 };
+    Env *e = env_new();
+
+    g_assert_true(cpu_point_add(e->m, &point));
+    machine_set_state(e->m, RUN_RUNNING);
+    cpus_exclusive(e->m, debug_step_complete, &e->cpu[0].cpu);
+    cpus_debug_device_stop(e->m, &point, 0x1000);
+    WAIT_MAIN(e->m->state == RUN_DEBUG, 20);
+    g_assert_cmpint(e->cpu[0].cpu.debug.stop, ==, CPU_STOP_STEP); /* reported before the write */
+    g_assert_true(cpu_point_remove(e->m, &point));
+    machine_set_state(e->m, RUN_RUNNING);
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_true(cpu_point_add(e->m, &point));
+    machine_set_state(e->m, RUN_PAUSED);
+    machine_set_state(e->m, RUN_RUNNING);
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_cmpint(e->m->state, ==, RUN_RUNNING);
+    cpus_debug_device_stop(e->m, &point, 0x1000);
+    WAIT_MAIN(e->m->state == RUN_DEBUG, 20);
+    g_assert_cmpint(e->cpu[0].cpu.debug.stop, ==, CPU_STOP_POINT);
+    cpu_points_clear(e->m);
+    env_free(e);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -251,5 +285,6 @@ int main(int argc, char **argv)
     g_test_add_func("/threads/lock", test_lock);
     g_test_add_func("/threads/sleep", test_sleep);
     g_test_add_func("/threads/deadline", test_deadline);
+    g_test_add_func("/threads/device-write", test_device_write);
     return g_test_run();
 }
