@@ -418,8 +418,6 @@ static bool args_boot(ArgsWriter *w, GError **err)
  * KEY.0=VALUE or, for the keys that may be repeated, as KEY=VALUE. */
 static void args_append_json(GString *out, const char *key, struct json_object *value)
 {
-    static const char *const repeated[] = { "hostfwd", "guestfwd", "dnssearch", NULL };
-
     if (json_object_is_type(value, json_type_object)) {
         json_object_object_foreach(value, name, member)
         {
@@ -430,7 +428,7 @@ static void args_append_json(GString *out, const char *key, struct json_object *
     } else if (json_object_is_type(value, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(value); i++) {
             g_autofree char *path =
-                g_strv_contains(repeated, key) ? g_strdup(key) : g_strdup_printf("%s.%zu", key, i);
+                plan_key_is_list(key) ? g_strdup(key) : g_strdup_printf("%s.%zu", key, i);
 
             args_append_json(out, path, json_object_array_get_idx(value, i));
         }

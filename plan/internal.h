@@ -49,6 +49,10 @@ bool plan_json_scalar(struct json_object *o, char **text, GError **err);
  * the caller, or NULL with @err set. */
 struct json_object *plan_json_parse(const char *text, size_t len, const char *what, GError **err);
 
+/* Return true for a key that may occur several times in one option. For any other key, the last
+ * value applies. */
+bool plan_key_is_list(const char *key);
+
 /* Append a size in bytes as "4K", "1M" or "1028K". */
 void plan_append_size(GString *s, uint64_t size);
 

@@ -27,14 +27,18 @@ static char *options_take_value(const char **text)
 /* Words without '=' that switch off the key after "no". */
 static const char *const negated_keys[] = { "nowait", "noserver", "nomux", NULL };
 
-/* Keys that may occur several times in one option. For any other key, the last value applies. */
-static const char *const list_keys[] = { "hostfwd", "guestfwd", "dnssearch", NULL };
+bool plan_key_is_list(const char *key)
+{
+    static const char *const list_keys[] = { "hostfwd", "guestfwd", "dnssearch", "arg", NULL };
+
+    return g_strv_contains(list_keys, key);
+}
 
 static void add_option(struct json_object *out, const char *key, const char *value)
 {
     struct json_object *old, *list;
 
-    if (!g_strv_contains(list_keys, key) || !json_object_object_get_ex(out, key, &old)) {
+    if (!plan_key_is_list(key) || !json_object_object_get_ex(out, key, &old)) {
         json_object_object_del(out, key);
         json_object_object_add(out, key, json_object_new_string(value));
         return;

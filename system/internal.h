@@ -86,7 +86,7 @@ typedef struct Session {
     /* -icount and -seed (icount.c) */
     char *icount_shift;
     bool semihosting, semihosting_enable, semihosting_userspace; /* semihosting.c */
-    char *semihosting_target, *semihosting_chardev, *semihosting_folder, *semihosting_arg;
+    char *semihosting_target, *semihosting_chardev, *semihosting_folder;
     GPtrArray *semihosting_args;   /* char*; NULL: no -semihosting-config */
     struct SemihostHost *semihost; /* NULL: off */
     guint64 seed;
@@ -284,21 +284,24 @@ void main_loop(Session *s);
 /* --- gdb.c: -gdb, -s and gdbserver --- */
 #define GDB_DEFAULT_DEVICE "tcp:127.0.0.1:1234"
 /* Start the gdb server of -gdb. No-op without it. In a dry run, only check the options. */
-bool session_semihosting_open(Session *s, GError **err);
-/* Accept the calls of the CPUs that exist; no effect without semihosting. */
-void session_semihosting_start(Session *s);
 bool session_gdb_open(Session *s, GError **err);
-
-/* --- options_vnc.c --- */
-void options_vnc_init(Session *s); /* the defaults of -vnc */
-/* Start the VNC server of the command line, if there is one. vnc_stop() undoes it. */
-bool session_vnc_start(Session *s, GError **err);
 /* Return false with @err set if a gdb server is requested for a machine that has no CPU. */
 bool session_gdb_check(const Session *s, GError **err);
 /* Replace the gdb server by one on @device; "none": end it. */
 bool session_gdb_set(Session *s, const char *device, GError **err);
 /* Send the exit status of the process to the client, and end the server. */
 void session_gdb_close(Session *s);
+
+/* --- semihosting.c --- */
+/* Create the host of the calls. No-op without semihosting. In a dry run, only check the options. */
+bool session_semihosting_open(Session *s, GError **err);
+/* Accept the calls of the CPUs that exist; no effect without semihosting. */
+void session_semihosting_start(Session *s);
+
+/* --- options_vnc.c --- */
+void options_vnc_init(Session *s); /* the defaults of -vnc */
+/* Start the VNC server of the command line, if there is one. vnc_stop() undoes it. */
+bool session_vnc_start(Session *s, GError **err);
 
 /* --- process.c: the host process --- */
 bool process_daemonize(Session *s, GError **err); /* returns only in the child */

@@ -101,7 +101,7 @@ OptionFn opt_machine, opt_machine_config, opt_accel, opt_cpu, opt_memory,
 OptionFn opt_icount, opt_seed;                        /* icount.c */
 OptionFn opt_netdev, opt_net, opt_nic;                /* options_net.c */
 OptionFn opt_vnc, opt_display, opt_vga, opt_audiodev; /* options_vnc.c */
-OptionFn opt_semihosting, opt_semihosting_config;
+OptionFn opt_semihosting, opt_semihosting_config;     /* semihosting.c */
 OptionFn opt_uuid, opt_log, opt_show, opt_overcommit, opt_trace, opt_add_fd,
     opt_boot; /* options_run.c */
 

@@ -13,39 +13,43 @@ bool opt_semihosting(Session *s, const char *arg, GError **err)
     return true;
 }
 
-/* Append the values of arg= to the arguments: the option may contain several. A comma in a value is
- * written twice. */
-static void semihosting_add_args(Session *s, const char *text)
+/* Append the value of arg=, a string or a list of strings, to the arguments. */
+static bool semihosting_add_args(Session *s, struct json_object *value, GError **err)
 {
-    while (text && *text) {
-        g_autoptr(GString) part = g_string_new(NULL);
+    bool list = json_object_is_type(value, json_type_array);
 
-        for (; *text && (*text != ',' || text[1] == ','); text++) {
-            g_string_append_c(part, *text);
-            text += *text == ',';
+    for (size_t i = 0; i < (list ? json_object_array_length(value) : 1); i++) {
+        struct json_object *one = list ? json_object_array_get_idx(value, i) : value;
+
+        if (!json_object_is_type(one, json_type_string)) {
+            return error_set(err, ERROR_USER,
+                             "-semihosting-config: arg must be a string or a list of strings");
         }
-        if (g_str_has_prefix(part->str, "arg=")) {
-            g_ptr_array_add(s->semihosting_args, g_strdup(part->str + strlen("arg=")));
-        }
-        text += *text == ',';
+        g_ptr_array_add(s->semihosting_args, g_strdup(json_object_get_string(one)));
     }
+    return true;
 }
 
 bool opt_semihosting_config(Session *s, const char *arg, GError **err)
 {
     const char *target = s->semihosting_target;
+    struct json_object *values = plan_options_parse(arg, "enable", err), *args;
+    bool ok = values != NULL;
 
-    if (target && strcmp(target, "native") != 0 && strcmp(target, "auto") != 0) {
-        return error_set(err, ERROR_USER,
-                         "-semihosting-config target=%s: calls are carried out by this program; "
-                         "use target=native or target=auto",
-                         target);
+    if (ok && target && strcmp(target, "native") != 0 && strcmp(target, "auto") != 0) {
+        ok = error_set(err, ERROR_USER,
+                       "-semihosting-config target=%s: calls are carried out by this program; "
+                       "use target=native or target=auto",
+                       target);
     }
     s->semihosting_args =
         s->semihosting_args ? s->semihosting_args : g_ptr_array_new_with_free_func(g_free);
-    semihosting_add_args(s, arg);
+    if (ok && json_object_object_get_ex(values, "arg", &args)) {
+        ok = semihosting_add_args(s, args, err);
+    }
     s->semihosting = s->semihosting_enable;
-    return true;
+    json_object_put(values);
+    return ok;
 }
 
 /* The arguments of -semihosting-config, otherwise the kernel and its command line. */
@@ -118,7 +122,6 @@ const PlanProp semihosting_keys[] = {
       .doc = "the guest can access files below it; default: it can open no file" },
     { .name = "arg",
       .kind = PLAN_PROP_STRING,
-      .field = offsetof(Session, semihosting_arg),
       .doc =
           "an argument for the guest; may be repeated; default: the kernel and its command line" },
 };

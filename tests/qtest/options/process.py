@@ -649,9 +649,11 @@ def check_semihosting():
     assert execute(SEMIHOSTING)[0] == 7
     assert execute(SEMIHOSTING, "-semihosting")[0] == 9
     for config, status in [("on", 9), ("enable=off", 7), ("target=native,userspace=on", 9), ("target=auto", 9),
-                           ("userspace=off,folder=/,arg=a,arg=b", 9), ("chardev=c", 9)]:
+                           ("userspace=off,folder=/,arg=a,arg=b", 9), ("chardev=c", 9),
+                           ('{"enable": true, "arg": ["a", "b"]}', 9), ('{"arg": "a"}', 9)]:
         assert execute(SEMIHOSTING, "-chardev", "null,id=c", "-semihosting-config", config)[0] == status, config
     refused("use target=native", "-M", "virt", "-semihosting-config", "target=gdb")
+    refused("arg must be a string or a list of strings", "-M", "virt", "-semihosting-config", '{"arg": [["a"]]}')
     refused("no -chardev with this id", "-M", "virt", "-semihosting-config", "chardev=no")
     refused("an existing folder is required", "-M", "virt", "-semihosting-config", "folder=/nonexistent")
 

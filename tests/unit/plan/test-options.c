@@ -47,6 +47,7 @@ static void test_plain(void)
     parses("driver=edu,id=x", "driver", false, "{\"driver\":\"edu\",\"id\":\"x\"}");
     parses("a=1,,2,b=,c", NULL, false, "{\"a\":\"1,2\",\"b\":\"\",\"c\":\"on\"}");
     parses("a=1,a=2", NULL, false, "{\"a\":\"2\"}");
+    parses("arg=1,arg=2,,3", NULL, false, "{\"arg\":[\"1\",\"2,3\"]}");
     parses("a=x=y", NULL, false, "{\"a\":\"x=y\"}");
     parses("size=256M,", NULL, false, "{\"size\":\"256M\"}");
     parses("a=1,,,b=2", NULL, false, "{\"a\":\"1,\",\"b\":\"2\"}");
