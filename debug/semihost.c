@@ -27,10 +27,10 @@ typedef struct SemihostCall {
     bool active;
     uint64_t number, arg;
     uint64_t done; /* bytes transferred */
-    bool queued;   /* for the main loop, with these operands, */
-    bool answered; /* which has carried it out */
+    bool queued;   /* the main loop carries it out, with the operands: */
     char *name[2];
     uint64_t mode;
+    bool answered; /* the main loop has carried it out, with the result: */
     int64_t result;
 } SemihostCall;
 
@@ -153,13 +153,17 @@ static int64_t semihost_sys_rename(SemihostArgs *a)
 
 /* --- transfers --- */
 
-/* Transfer up to @len bytes from or to the file or console. Return the number that remains. */
+/* Transfer up to @len bytes from or to the file or console. Return the number that remains, or -1
+ * for a length that is too large. */
 static int64_t semihost_transfer(SemihostArgs *a, uint64_t at, uint64_t len, bool read)
 {
     SemihostFiles *f = &a->h->files;
     uint64_t *done = &a->call->done, stop = *done + PART_BYTES;
     uint8_t piece[SEMIHOST_PIECE];
 
+    if (len > INT64_MAX) {
+        return semihost_fail(f, EINVAL);
+    }
     while (*done < len) {
         size_t n = MIN(len - *done, sizeof(piece));
         int64_t moved;
@@ -175,10 +179,14 @@ static int64_t semihost_transfer(SemihostArgs *a, uint64_t at, uint64_t len, boo
             break;
         }
         moved = read ? semihost_read(f, a->file, piece, n) : semihost_write(f, a->file, piece, n);
-        if (moved == SEMIHOST_BUSY && !(read && *done)) {
+        if (moved == SEMIHOST_BUSY) {
             return SEMIHOST_BUSY;
         }
-        if (moved <= 0 || (read && !semihost_store(a, at + *done, piece, (uint64_t)moved))) {
+        if (moved <= 0) {
+            break;
+        }
+        if (read && !semihost_store(a, at + *done, piece, (uint64_t)moved)) {
+            semihost_fail(f, EFAULT);
             break;
         }
         *done += (uint64_t)moved;
@@ -191,12 +199,12 @@ static int64_t semihost_transfer(SemihostArgs *a, uint64_t at, uint64_t len, boo
 
 static int64_t semihost_sys_write(SemihostArgs *a)
 {
-    return semihost_transfer(a, a->w[1], a->w[2] & INT64_MAX, false);
+    return semihost_transfer(a, a->w[1], a->w[2], false);
 }
 
 static int64_t semihost_sys_read(SemihostArgs *a)
 {
-    return semihost_transfer(a, a->w[1], a->w[2] & INT64_MAX, true);
+    return semihost_transfer(a, a->w[1], a->w[2], true);
 }
 
 static int64_t semihost_sys_writec(SemihostArgs *a)
@@ -406,8 +414,8 @@ static int64_t semihost_execute(SemihostHost *h, Cpu *cpu, SemihostCall *call)
     return op->handle && !a.file ? -1 : op->fn(&a);
 }
 
-/* A call with other operands than the last one that was not complete replaces it: an interrupt
- * handler made it, or the guest does not continue the last one. */
+/* A CPU has one incomplete call. A call with other operands replaces it, for example one of an
+ * interrupt handler: the interrupted call then starts from the beginning. */
 static SemihostStep semihost_call(Semihost *s, Cpu *cpu, uint64_t number, uint64_t arg,
                                   uint64_t *result)
 {

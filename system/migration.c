@@ -12,6 +12,7 @@
 
 #include "accel/accel.h"
 #include "block/block.h"
+#include "debug/semihost.h"
 #include "migration/migration.h"
 #include "monitor/monitor.h"
 #include "util/log.h"
@@ -171,7 +172,10 @@ static void update_device(gpointer key, gpointer value, gpointer opaque)
 
 static void hook_loaded(void *opaque)
 {
-    g_hash_table_foreach(((Session *)opaque)->planned, update_device, NULL);
+    Session *s = opaque;
+
+    g_hash_table_foreach(s->planned, update_device, NULL);
+    semihost_reset(s->semihost); /* a snapshot contains no calls and no handles */
 }
 
 static void hook_discard(void *opaque)

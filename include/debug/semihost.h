@@ -2,8 +2,8 @@
 /*
  * The host of semihosting calls: console, files below one folder, time, arguments and exit.
  *
- * Every operation of version 3 of the specification exists, except SYS_SYSTEM, which fails. A call
- * is carried out in parts of at most 64 KiB, so that no length that a guest chooses delays the
+ * The operations are those of version 3 of the specification; SYS_SYSTEM always fails. A call is
+ * carried out in parts of at most 64 KiB, so that no length that a guest chooses delays the
  * monitor. Operations on names and the opening of files happen on the main loop.
  *
  * Locking: machine lock, main loop.
@@ -33,7 +33,8 @@ SemihostHost *semihost_new(Machine *m, const SemihostConfig *config, GError **er
 /* Accept the calls of all CPUs of the machine, before they run. May be called again when a stream
  * has created the CPUs. */
 void semihost_start(SemihostHost *h);
-/* Close all files and end all calls, after a reset of the machine. NULL: no effect. */
+/* Close all files and end all calls, after a reset of the machine or the load of a snapshot. NULL:
+ * no effect. */
 void semihost_reset(SemihostHost *h);
 /* The CPUs are stopped. NULL: no effect. */
 void semihost_free(SemihostHost *h);

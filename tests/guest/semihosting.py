@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A bare-metal program makes each semihosting call, here and on QEMU 7.2."""
 
+import json
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -8,13 +10,16 @@ from pathlib import Path
 
 from emulator import Emulator
 from gdb import SOURCES, compile_program
+from guest import Skip
 from oracle import unsuitable
+from snapshot import disk, hmp
 from subject import Subject, check, test
 from waiting import scaled, until
 
 QEMU = "qemu-system-riscv64"
 # QEMU opens any file, and carries out SYS_SYSTEM. An unknown operation ends it.
-NOT_IN_QEMU = ("opened outside", "system", "unknown operation")
+NOT_IN_QEMU = ("opened outside", "system", "unknown operation", "read too much", "its errno", "read to no memory",
+               "errno of that")
 
 
 def run(program: str, emulator: str, config: str, *args: str, given: str = "",
@@ -29,6 +34,15 @@ def run(program: str, emulator: str, config: str, *args: str, given: str = "",
 def lines(text: str) -> dict[str, str]:
     """Return the results by name."""
     return dict(line.rpartition(" ")[::2] for line in text.splitlines())
+
+
+def receive(console: socket.socket, expected: bytes) -> None:
+    """Read until the text was received."""
+    text = b""
+    while expected not in text:
+        part = console.recv(4096)
+        check(bool(part), f"no {expected!r}", text.decode(errors="replace"))
+        text += part
 
 
 def compiled(folder: str, *defines: str) -> str:
@@ -48,11 +62,12 @@ def semihosting(subject: Subject) -> None:
         (Path(top) / "outside").write_text("unreachable")
         (inside / "link").symlink_to("../outside")
         config = f"folder={inside},arg=one,arg=two,,three"
+        as_json = json.dumps({"folder": str(inside), "arg": ["one", "two,three"]})
         outputs = set()
-        for mode, how in (3, ["-accel", "tcg"]), (3, ["-accel", "interp"]), (1, ["-accel", "tcg"]), \
-                (1, ["-icount", "shift=0"]), (3, ["-sandbox", "on"]):
+        for mode, text, how in (3, config, ["-accel", "tcg"]), (3, config, ["-accel", "interp"]), \
+                (1, config, ["-accel", "tcg"]), (1, as_json, ["-icount", "shift=0"]), (3, config, ["-sandbox", "on"]):
             program = compiled(top, f"-DMODE={mode}")
-            status, out, errors = run(program, emulator, config, *how)
+            status, out, errors = run(program, emulator, text, *how)
             check(status == 42, f"mode {mode}, {how}: status {status}", errors)
             check(out == "to :tt\n", "standard output", out)
             outputs.add(errors)
@@ -61,7 +76,8 @@ def semihosting(subject: Subject) -> None:
         results = lines(errors)
         for name, value in {"read": "14", "errno": "2", "rename": "0", "close again": "-1", "opened outside": "0",
                             "one": "two,three", "system": "-1", "unknown operation": "-1", "remove again": "-1",
-                            "features": "3", "tickfreq": "1000000000"}.items():
+                            "features": "3", "tickfreq": "1000000000", "read too much": "-1", "its errno": "22",
+                            "read to no memory": "2", "errno of that": "14"}.items():
             check(results.get(name) == value, f"{name}: {results.get(name)}", errors)
         if not unsuitable(QEMU):
             program = compiled(top, "-DMODE=3", "-DFOR_QEMU")
@@ -89,7 +105,7 @@ def semihosting_console(subject: Subject) -> None:
         program = compiled(top, "-DMODE=0")
         check(run(program, emulator, "userspace=on")[0] == 42, "userspace=on", "")
         check(run(program, emulator, "on")[0] == 7, "a call in U mode must be a breakpoint exception", "")
-        check(run(program, emulator, "off")[0] == 7, "enable=off", "")
+        check(run(program, emulator, "enable=off,userspace=on")[0] == 7, "enable=off", "")
         for config, message in ("target=gdb", "use target=native"), ("chardev=no", "no -chardev with this id"), \
                 ("folder=/nonexistent", "an existing folder is required"), ("files=on", "the keys are enable"):
             status, _, errors = run(program, emulator, config)
@@ -113,3 +129,28 @@ def semihosting_incoming(subject: Subject) -> None:
                 console.connect(f"{top}/b")
                 console.sendall(b"xy")
                 check(machine.wait() == 42, "the status", machine.describe())
+
+
+@test
+def semihosting_loadvm(subject: Subject) -> None:
+    """The load of a snapshot closes the handles. The call that waits for input is made again."""
+    if not shutil.which("qemu-img"):
+        raise Skip("qemu-img is not installed")
+    with tempfile.TemporaryDirectory() as top:
+        program = compiled(top, "-DMODE=3", "-DHELD")
+        _, options = disk(top)
+        with Emulator(subject.program, [
+                "-M", "virt", "-m", "32", "-bios", "none", "-kernel", program, *options, "-semihosting-config",
+                f"folder={top},chardev=c", "-chardev", f"socket,id=c,path={top}/a,server=on"],
+                console=False) as machine, socket.socket(socket.AF_UNIX) as console:
+            until("the console", Path(f"{top}/a").exists)
+            console.connect(f"{top}/a")
+            console.settimeout(scaled(60))
+            receive(console, b"waiting\n")
+            console.sendall(b"x")
+            receive(console, b"write to the handle 0\nwaiting\n")
+            check(hmp(machine, "savevm s") == "", "savevm failed", "")
+            check(hmp(machine, "loadvm s") == "", "loadvm failed", "")
+            console.sendall(b"x")
+            receive(console, b"write to the handle -1\n")
+            check(machine.wait() == 42, "the status", machine.describe())

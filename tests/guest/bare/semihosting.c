@@ -141,6 +141,20 @@ static void consoles(void)
 #endif
 }
 
+#ifndef FOR_QEMU
+/* Transfers that fail. The end of RAM is below 0x90000000. */
+static void transfers(void)
+{
+    long f = open(":semihosting-features", 0);
+
+    result("read too much", transfer(SYS_READ, f, (void *)&f, (size_t)1 << 63));
+    result("its errno", call(SYS_ERRNO, NULL));
+    result("read to no memory", transfer(SYS_READ, f, (void *)0x90000000, 2));
+    result("errno of that", call(SYS_ERRNO, NULL));
+    call4(SYS_CLOSE, f, 0, 0, 0);
+}
+#endif
+
 static void other(void)
 {
     char text[80] = "";
@@ -162,11 +176,30 @@ static void other(void)
     result("opened outside", open("../outside", 0) > 0 || open("link", 0) > 0);
     result("system", call4(SYS_SYSTEM, (uintptr_t) "true", 4, 0, 0));
     result("unknown operation", call(0x7f, NULL));
+    transfers();
 #endif
 }
 
+#ifdef HELD
+/* Use a handle before and after input is received. */
+static void held(void)
+{
+    long f = open("held.txt", 6);
+
+    for (int i = 0; i < 2; i++) {
+        print("waiting\n");
+        call(SYS_READC, NULL);
+        result("write to the handle", transfer(SYS_WRITE, f, "text", 4));
+    }
+    call4(SYS_EXIT, 0x20026, 42, 0, 0);
+}
+#endif
+
 __attribute__((noreturn)) void run(void)
 {
+#ifdef HELD
+    held();
+#endif
     files();
     consoles();
     other();
