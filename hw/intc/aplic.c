@@ -187,12 +187,32 @@ static uint32_t aplic_topi(const Aplic *s, unsigned hart)
     return best ? best << 16 | best_prio : 0;
 }
 
+/* Set due[i] for each hart that has a pending and enabled interrupt that its threshold permits;
+ * the threshold 0 permits all. */
+static void aplic_find_due(const Aplic *s, bool *due)
+{
+    for (unsigned w = 0; w < WORDS; w++) {
+        uint32_t bits = s->ip[w] & s->ie[w];
+
+        for (; bits; bits &= bits - 1) {
+            uint32_t target = s->target[w * 32 + __builtin_ctz(bits)], hart = HART_INDEX(target);
+
+            if (hart < s->num_harts) {
+                uint32_t threshold = s->idc[hart].ithreshold;
+
+                due[hart] = due[hart] || !threshold || (target & TARGET_IPRIO) < threshold;
+            }
+        }
+    }
+}
+
 static void aplic_drive_harts(Aplic *s)
 {
-    bool on = s->domaincfg & DOMAINCFG_IE;
+    bool on = s->domaincfg & DOMAINCFG_IE, due[CPU_INPUT_MAX_HARTS] = { false };
 
+    aplic_find_due(s, due);
     for (unsigned i = 0; i < s->num_harts; i++) {
-        bool level = on && s->idc[i].idelivery && (s->idc[i].iforce || aplic_topi(s, i));
+        bool level = on && s->idc[i].idelivery && (s->idc[i].iforce || due[i]);
 
         cpu_drive(s->sys.dev.machine, i, s->mmode ? INPUT_MEIP : INPUT_SEIP, level);
     }
