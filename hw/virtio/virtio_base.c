@@ -6,6 +6,7 @@
 #include "hw/virtio/virtio_base.h"
 
 #include "internal.h"
+#include "util/error.h"
 
 static uint64_t virtio_base_features(const VirtioBase *b, bool legacy, bool modern)
 {
@@ -14,12 +15,19 @@ static uint64_t virtio_base_features(const VirtioBase *b, bool legacy, bool mode
            (b->any_layout && legacy ? 1ull << VIRTIO_F_ANY_LAYOUT : 0) |
            (modern ? 1ull << VIRTIO_F_VERSION_1 : 0) |
            (modern && b->packed ? 1ull << VIRTIO_F_RING_PACKED : 0) |
-           (modern && b->queue_reset ? 1ull << VIRTIO_F_RING_RESET : 0);
+           (modern && b->queue_reset ? 1ull << VIRTIO_F_RING_RESET : 0) |
+           (b->iommu_platform ? 1ull << VIRTIO_F_ACCESS_PLATFORM : 0);
 }
 
 bool virtio_base_init(VirtioBase *b, const VirtioClass *cls, const VirtioTransport *t, bool legacy,
                       bool modern, GError **err)
 {
+    if (b->iommu_platform && legacy) { /* a legacy driver uses physical addresses (6.1) */
+        return error_set(err, ERROR_USER,
+                         "%s: iommu_platform=on requires that the device has no legacy interface: "
+                         "add disable-legacy=on (PCI) or force-legacy=off (virtio-mmio)",
+                         device_name(&b->dev));
+    }
     virtio_init(&b->virtio, cls, t, b, &b->dev, virtio_base_features(b, legacy, modern));
     if (!cls->init(b, err)) {
         virtio_release_iothread(&b->virtio);

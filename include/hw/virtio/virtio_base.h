@@ -24,7 +24,7 @@ typedef struct VirtioBase {
     };
     VirtioDevice virtio;
     /* properties of the rings */
-    bool indirect, event_idx, packed, queue_reset, any_layout;
+    bool indirect, event_idx, packed, queue_reset, any_layout, iommu_platform;
 } VirtioBase;
 
 /* --- for transports --- */
@@ -64,7 +64,9 @@ enum { VIRTIO_PCI_N_PROPS = 3 };
         PROP_BOOL(VirtioBase, packed, "packed", false, "offer packed rings (modern interface)"),   \
         PROP_BOOL(VirtioBase, queue_reset, "queue_reset", true,                                    \
                   "offer the reset of single queues"),                                             \
-        PROP_BOOL(VirtioBase, any_layout, "any_layout", true, "accept any layout of requests")
+        PROP_BOOL(VirtioBase, any_layout, "any_layout", true, "accept any layout of requests"),    \
+        PROP_BOOL(VirtioBase, iommu_platform, "iommu_platform", false,                             \
+                  "require drivers to use the DMA addresses of the platform")
 
 /* The saved state of a device on one transport. */
 #define VIRTIO_STATE_(sym, transport, row, n, T, version_, check_, post_load_, ...)                \

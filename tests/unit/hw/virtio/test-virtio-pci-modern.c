@@ -156,6 +156,29 @@ static void test_features_freeze_with_rings(void)
     drv_finish(&f);
 }
 
+/* A driver must accept VIRTIO_F_ACCESS_PLATFORM. Without an IOMMU, its addresses are those of
+ * memory. A legacy interface excludes the feature. */
+static void test_access_platform(void)
+{
+    Fixture f;
+    Drv v;
+
+    start(&f, &v, "drive=d0,disable-legacy=on");
+    g_assert_cmphex(drv_offered(&v) & F_BIT(VIRTIO_F_ACCESS_PLATFORM), ==, 0);
+    drv_finish(&f);
+    start(&f, &v, "drive=d0,disable-legacy=on,iommu_platform=on");
+    g_assert_cmphex(drv_offered(&v) & F_BIT(VIRTIO_F_ACCESS_PLATFORM), !=, 0);
+    g_assert_false(drv_try_start(&v, 0, 1));
+    drv_start(&v, F_BIT(VIRTIO_F_ACCESS_PLATFORM), 1);
+    put_read(&v, 0);
+    drv_kick(&v, 0);
+    g_assert_cmpint(drv_wait(&v, 0, 3), ==, 513);
+    device_unplug(&v.d->dev);
+    refused(&f, drv_type("virtio-blk-pci"), "pcie.0", "x", DRV_DEVFN,
+            "drive=d0,disable-legacy=off,iommu_platform=on", "disable-legacy=on");
+    drv_finish(&f);
+}
+
 static void test_queue_registers(void)
 {
     static const uint16_t bad[] = { 0, 3, 257, 512, 0xffff };
@@ -367,6 +390,7 @@ int main(int argc, char **argv)
     g_test_add_func("/modern/status", test_status);
     g_test_add_func("/modern/frozen", test_frozen);
     g_test_add_func("/modern/features-freeze-with-rings", test_features_freeze_with_rings);
+    g_test_add_func("/modern/access-platform", test_access_platform);
     g_test_add_func("/modern/queue-registers", test_queue_registers);
     g_test_add_func("/modern/generation", test_generation);
     g_test_add_func("/modern/access-capability", test_access_capability);
