@@ -155,6 +155,9 @@ static bool json_fits_prop(const PlanProp *p, struct json_object *value, enum js
     case PLAN_PROP_CAP:
         *expected = json_type_string;
         return got == json_type_string || got == json_type_int || got == json_type_boolean;
+    case PLAN_PROP_ONOFF: /* ioeventfd is a boolean in QEMU */
+        *expected = json_type_string;
+        return got == json_type_string || got == json_type_boolean;
     default:
         *expected = json_type_string;
         break;

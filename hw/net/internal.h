@@ -38,6 +38,10 @@ typedef struct NetFilter {
     uint8_t vlans[VLANS / 8];
 } NetFilter;
 
+/* The thread that sends frames of a notified transmit queue: the notifying one (AUTO), or that of
+ * the event loop (BH). */
+typedef enum NetTx { NET_TX_AUTO, NET_TX_BH } NetTx;
+
 typedef struct VirtioNet {
     VirtioBase base;
     /* properties */
@@ -45,6 +49,7 @@ typedef struct VirtioNet {
     int32_t bootindex;
     uint8_t mac_prop[6];
     uint16_t pairs, rx_size, tx_size, mtu;
+    uint32_t tx; /* NetTx */
     bool csum, tso, mrg, ctrl, announce, mq;
     Netdev *peer;
     NetNic nic;

@@ -600,6 +600,9 @@ static bool virtio_net_init(void *dev, GError **err)
         virtio_add_queue(&n->base.virtio, n->rx_size);
         virtio_add_queue(&n->base.virtio, n->tx_size);
     }
+    for (unsigned pair = 0; n->tx == NET_TX_BH && pair < n->pairs; pair++) {
+        n->base.virtio.kicks_later |= 1ull << (2 * pair + 1);
+    }
     if (n->ctrl) {
         virtio_add_queue(&n->base.virtio, CTRL_QUEUE_SIZE);
     }
@@ -660,6 +663,8 @@ VIRTIO_STATES(net, "virtio-net", VirtioNet, 1, virtio_net_check, virtio_net_post
               VM_U16(VirtioNet, active_pairs, .min = 1, .max = MAX_PAIRS),
               VM_STRUCT(VirtioNet, filter, &filter_state), VM_BYTES(VirtioNet, flows));
 
+static const char *const net_tx_modes[] = { [NET_TX_AUTO] = "auto", [NET_TX_BH] = "bh", NULL };
+
 static const PlanProp net_props[] = {
     VIRTIO_PROPS,
     PROP_BACKEND(VirtioNet, netdev, "netdev", "netdev",
@@ -676,6 +681,8 @@ static const PlanProp net_props[] = {
              "descriptors of a receive queue"),
     PROP_U16(VirtioNet, tx_size, "tx_queue_size", 256, 64, VIRTIO_MAX_QUEUE_SIZE,
              "descriptors of a transmit queue"),
+    PROP_ENUM(VirtioNet, tx, "tx", NET_TX_AUTO, net_tx_modes,
+              "frames are sent by the thread that notifies (auto), or by the event loop (bh)"),
     PROP_U16(VirtioNet, mtu, "host_mtu", 0, 0, MAX_MTU, "MTU to offer; 0: none"),
     PROP_BOOL(VirtioNet, csum, "csum", true, "offer checksum offloads"),
     PROP_BOOL(VirtioNet, tso, "host_tso", true, "offer TCP segmentation"),

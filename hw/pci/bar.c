@@ -181,12 +181,24 @@ static void bar_declare(PCIDevice *d, PCIBar *bar)
     pci_config_declare(&d->config, 0, &row, 1);
 }
 
+static bool bar_row_applies(const PCIDevice *d, const PCIBarDesc *desc)
+{
+    return (!desc->if_prop || pci_prop_u64(d, desc->if_prop)) &&
+           (!desc->unless_prop || !pci_prop_u64(d, desc->unless_prop));
+}
+
+/* The property that the user changes for another size; NULL: none. */
+static const char *bar_size_cause(const PCIBarDesc *desc)
+{
+    return desc->size_prop ? desc->size_prop : desc->if_prop ? desc->if_prop : desc->unless_prop;
+}
+
 bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err)
 {
     uint64_t size = desc->size_prop ? pci_prop_u64(d, desc->size_prop) : desc->size;
     PCIBar *bar;
 
-    if (!size && desc->may_lack) {
+    if ((!size && desc->may_lack) || !bar_row_applies(d, desc)) {
         return true;
     }
     if (!size && !desc->size_prop) {
@@ -197,7 +209,7 @@ bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err)
     }
     bar = g_new0(PCIBar, 1);
     *bar = (PCIBar){ .pci = d,
-                     .size_prop = desc->size_prop,
+                     .size_prop = bar_size_cause(desc),
                      .index = desc->index,
                      .io = desc->kind == PCI_BAR_IO,
                      .is64 = desc->kind == PCI_BAR_MEM64,

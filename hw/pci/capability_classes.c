@@ -13,7 +13,7 @@
 static const PCICapClass *const cap_classes[] = {
     &pci_pm_class,    &pci_msi_class,  &pci_msix_class,   &pci_vendor_class, &pci_express_class,
     &pci_ssvid_class, &pci_vpd_class,  &pci_aer_class,    &pci_acs_class,    &pci_dsn_class,
-    &pci_ari_class,   &pci_shpc_class, &pci_slotid_class, &pci_ea_class,
+    &pci_ari_class,   &pci_shpc_class, &pci_slotid_class, &pci_ea_class,     &pci_ats_class,
 };
 
 const PCICapClass *pci_cap_class_find(uint16_t id, bool extended)

@@ -419,7 +419,9 @@ static PlanBar pci_describe_bar(const PCIBarDesc *b)
                       .is64 = b->kind == PCI_BAR_MEM64,
                       .prefetch = b->prefetch,
                       .size = b->size,
-                      .size_prop = b->size_prop };
+                      .size_prop = b->size_prop,
+                      .if_prop = b->if_prop,
+                      .unless_prop = b->unless_prop };
 }
 
 /* The number of vectors determines the size of a BAR that contains only MSI-X. */

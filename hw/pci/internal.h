@@ -119,7 +119,7 @@ bool pci_wants_express(const PCIDevice *d);
 
 extern const PCICapClass pci_vpd_class, pci_pm_class, pci_msi_class, pci_msix_class,
     pci_vendor_class, pci_express_class, pci_ssvid_class, pci_aer_class, pci_acs_class,
-    pci_dsn_class, pci_ari_class, pci_shpc_class, pci_slotid_class, pci_ea_class;
+    pci_dsn_class, pci_ari_class, pci_shpc_class, pci_slotid_class, pci_ea_class, pci_ats_class;
 /* Set ARI's Next Function Number from the functions that follow d on its bus. No effect without the
  * ARI capability. */
 void pci_ari_refresh(PCIDevice *d);

@@ -75,7 +75,7 @@ static void turn_run(void *opaque)
     }
 }
 
-/* Process the queue now, unless an I/O thread does that, it already waits for a turn, the machine
+/* Process the queue now, unless an event loop does that, it already waits for a turn, the machine
  * is stopped, or the notification is caused by another device (DMA or a message that the guest
  * directs here). In the last case one access could otherwise start as many turns as the device has
  * queues. */
@@ -88,7 +88,7 @@ void virtq_kick(VirtQueue *vq)
     if (!virtq_ready(vq)) {
         return;
     }
-    if (v->iothread || (v->waiting >> vq->index & 1) || !machine_active(m) || m->entered > 1) {
+    if (((v->kicks_later | v->waiting) >> vq->index & 1) || !machine_active(m) || m->entered > 1) {
         virtq_later(vq);
         return;
     }
@@ -108,7 +108,7 @@ static void turn_wait_all(VirtioDevice *v)
 void virtio_kick_all(VirtioDevice *v)
 {
     turn_wait_all(v);
-    if (!v->iothread && machine_active(turn_machine_of(v)) && turn_machine_of(v)->entered <= 1) {
+    if (!v->kicks_later && machine_active(turn_machine_of(v)) && turn_machine_of(v)->entered <= 1) {
         turn_run(v);
     }
 }
@@ -152,6 +152,7 @@ bool virtio_use_iothread(VirtioDevice *v, const char *id, GError **err)
                          device_name(v->device), id);
     }
     v->iothread = o;
+    v->kicks_later = UINT64_MAX;
     v->iothread_user = g_strdup(device_name(v->device));
     host_object_use(o, v->iothread_user);
     bottom_half_setup(&v->work, host_iothread_context(o), v->device, turn_run, v);
@@ -166,6 +167,7 @@ void virtio_release_iothread(VirtioDevice *v)
         host_object_unuse(v->iothread, v->iothread_user);
         g_clear_pointer(&v->iothread_user, g_free);
         v->iothread = NULL;
+        v->kicks_later = 0;
     }
 }
 

@@ -12,15 +12,25 @@
 #include "util/error.h"
 #include "virtio_pci_internal.h"
 
-const PCIBarDesc virtio_pci_bars[2] = {
+const PCIBarDesc virtio_pci_bars[3] = {
     { .index = 1, .kind = PCI_BAR_MEM32, .size = 0 }, /* MSI-X: the vectors determine the size */
-    { .index = MODERN_BAR, .kind = PCI_BAR_MEM64, .prefetch = true, .size = MODERN_BAR_SIZE },
+    { .index = MODERN_BAR,
+      .kind = PCI_BAR_MEM64,
+      .prefetch = true,
+      .size = MODERN_BAR_SIZE,
+      .unless_prop = "page-per-vq" },
+    { .index = MODERN_BAR,
+      .kind = PCI_BAR_MEM64,
+      .prefetch = true,
+      .size = MODERN_BAR_SIZE_PAGES,
+      .if_prop = "page-per-vq" },
 };
-const PCICapDesc virtio_pci_caps[4] = {
+const PCICapDesc virtio_pci_caps[5] = {
     { .id = 0x11, .prop = "msix", .msix = { 2, 1, 0, 0 }, .count_prop = "vectors" },
     PCI_CAP_PM_D3,
     PCI_CAP_ENDPOINT,
     PCI_CAP_VPD,
+    PCI_CAP_ATS,
 };
 
 /* --- the transport's operations --- */
@@ -140,6 +150,10 @@ static bool virtio_pci_choose_interfaces(VirtioPCI *p, GError **err)
             "%s: disable-legacy and disable-modern disable both interfaces of the device; one "
             "is required",
             device_name(&p->pci.dev));
+    } else if (p->page_per_vq && !p->modern) {
+        return error_set(err, ERROR_USER,
+                         "%s: page-per-vq=on requires the modern interface: omit disable-modern=on",
+                         device_name(&p->pci.dev));
     }
     return p->legacy || p->modern;
 }
@@ -192,6 +206,21 @@ uint16_t virtio_pci_qemu_offset(const PCIDevice *d, unsigned row)
     }
 }
 
+/* ioeventfd=: an I/O thread requires notifications that only wake it. */
+static bool virtio_pci_choose_notification(VirtioPCI *p, GError **err)
+{
+    if (p->ioeventfd == PLAN_OFF && p->virtio->iothread) {
+        return error_set(err, ERROR_USER,
+                         "%s: ioeventfd=off excludes iothread=: omit one of them, or set "
+                         "ioeventfd=on",
+                         device_name(&p->pci.dev));
+    }
+    if (p->ioeventfd == PLAN_ON) {
+        p->virtio->kicks_later = UINT64_MAX;
+    }
+    return true;
+}
+
 bool virtio_pci_realize(void *dev, GError **err)
 {
     VirtioPCI *p = dev;
@@ -204,7 +233,7 @@ bool virtio_pci_realize(void *dev, GError **err)
         return false;
     }
     virtio_pci_set_ids(p);
-    if ((p->modern && !virtio_pci_add_modern(p, err)) ||
+    if (!virtio_pci_choose_notification(p, err) || (p->modern && !virtio_pci_add_modern(p, err)) ||
         (p->legacy && !virtio_pci_add_legacy(p, err))) {
         virtio_pci_unrealize(dev);
         return false;

@@ -17,6 +17,10 @@ enum {
     MODERN_PART_SIZE = 0x1000,
     MODERN_BAR_SIZE = 0x4000,
     MODERN_NOTIFY_MULTIPLIER = 4, /* notify_off_multiplier (4.1.4.4) */
+    /* with page-per-vq=on, as QEMU has for 1024 queues */
+    MODERN_NOTIFY_MULTIPLIER_PAGES = 0x1000,
+    MODERN_NOTIFY_SIZE_PAGES = 0x400000,
+    MODERN_BAR_SIZE_PAGES = 0x800000,
 };
 
 /* Add the registers and capabilities of an interface to the function. */

@@ -244,9 +244,15 @@ static uint64_t modern_notify_read(void *dev, uint64_t at, unsigned size)
     return 0;
 }
 
+static uint32_t modern_notify_multiplier(const VirtioPCI *p)
+{
+    return p->page_per_vq ? MODERN_NOTIFY_MULTIPLIER_PAGES : MODERN_NOTIFY_MULTIPLIER;
+}
+
 static void modern_notify_write(void *dev, uint64_t at, uint64_t value, unsigned size)
 {
-    VirtQueue *vq = virtio_queue(((VirtioPCI *)dev)->virtio, at / MODERN_NOTIFY_MULTIPLIER);
+    VirtioPCI *p = dev;
+    VirtQueue *vq = virtio_queue(p->virtio, at / modern_notify_multiplier(p));
 
     if (vq) {
         virtq_kick(vq);
@@ -266,6 +272,13 @@ static const MemOps part_ops[] = {
 
 /* --- the capabilities --- */
 
+/* Bytes of the structure at an offset of the BAR. */
+static uint32_t modern_part_size(const VirtioPCI *p, uint32_t offset)
+{
+    return p->page_per_vq && offset == MODERN_NOTIFY_AT ? MODERN_NOTIFY_SIZE_PAGES
+                                                        : MODERN_PART_SIZE;
+}
+
 static bool modern_add_cap(VirtioPCI *p, uint8_t type, uint32_t offset, uint32_t length,
                            uint8_t size, uint8_t *where, GError **err)
 {
@@ -282,7 +295,7 @@ static bool modern_add_cap(VirtioPCI *p, uint8_t type, uint32_t offset, uint32_t
     pci_set(&p->pci, at + 8, 4, offset);
     pci_set(&p->pci, at + 12, 4, length);
     if (type == VIRTIO_PCI_CAP_NOTIFY_CFG) {
-        pci_set(&p->pci, at + 16, 4, MODERN_NOTIFY_MULTIPLIER);
+        pci_set(&p->pci, at + 16, 4, modern_notify_multiplier(p));
     }
     if (where) {
         *where = at;
@@ -292,7 +305,7 @@ static bool modern_add_cap(VirtioPCI *p, uint8_t type, uint32_t offset, uint32_t
 
 static void modern_add_part(VirtioPCI *p, MemRegion *r, const char *name, uint32_t offset)
 {
-    mem_init_mmio(r, name, MODERN_PART_SIZE, &part_ops[offset / MODERN_PART_SIZE], p);
+    mem_init_mmio(r, name, modern_part_size(p, offset), &part_ops[offset / MODERN_PART_SIZE], p);
     mem_set_guard(r, &device_guard, &p->pci.dev);
     mem_map(pci_bar_region(&p->pci, MODERN_BAR), offset, r, 0, 0);
 }
@@ -318,8 +331,8 @@ static bool modern_add_caps(VirtioPCI *p, GError **err)
         bool is_window = modern_caps[row].type == VIRTIO_PCI_CAP_PCI_CFG;
 
         if (!modern_add_cap(p, modern_caps[row].type, modern_caps[row].offset,
-                            is_window ? 0 : MODERN_PART_SIZE, modern_caps[row].size,
-                            is_window ? &p->cfg_cap : NULL, err)) {
+                            is_window ? 0 : modern_part_size(p, modern_caps[row].offset),
+                            modern_caps[row].size, is_window ? &p->cfg_cap : NULL, err)) {
             return false;
         }
     }
@@ -353,15 +366,18 @@ static bool modern_decode_window(VirtioPCI *p, const MemOps **ops, uint64_t *at,
     uint32_t offset = pci_get(&p->pci, p->cfg_cap + 8, 4);
     uint32_t length = pci_get(&p->pci, p->cfg_cap + 12, 4);
 
+    uint32_t part = MIN(offset / MODERN_PART_SIZE, MODERN_NOTIFY_AT / MODERN_PART_SIZE);
+    uint32_t start = part * MODERN_PART_SIZE;
+
     if (bar != MODERN_BAR || (length != 1 && length != 2 && length != 4) || offset % length ||
-        offset > MODERN_BAR_SIZE - length) {
+        offset - start > modern_part_size(p, start) - length) {
         guest_error(device_name(&p->pci.dev),
                     "configuration access to BAR %u offset 0x%x length %u: ignored", bar, offset,
                     length);
         return false;
     }
-    *ops = &part_ops[offset / MODERN_PART_SIZE];
-    *at = offset % MODERN_PART_SIZE;
+    *ops = &part_ops[part];
+    *at = offset - start;
     *size = length;
     return true;
 }

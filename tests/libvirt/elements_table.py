@@ -342,12 +342,12 @@ row("disk iothread", "devices", disk(driver="iothread='1'"), prop("virtio-disk0"
     domain="<iothreads>1</iothreads>")
 row("disk queues", "devices", disk(driver="queues='3'"), prop("virtio-disk0", "num-queues", 3))
 row("disk queue_size", "devices", disk(driver="queue_size='128'"), prop("virtio-disk0", "queue-size", 128))
-row("disk ioeventfd", "devices", disk(driver="ioeventfd='off'"), refused="ioeventfd")
+row("disk ioeventfd", "devices", disk(driver="ioeventfd='off'"), prop("virtio-disk0", "ioeventfd", "off"))
 row("disk event_idx", "devices", disk(driver="event_idx='off'"), prop("virtio-disk0", "event_idx", False))
-row("disk iommu", "devices", disk(driver="iommu='on'"), refused="iommu_platform")
-row("disk ats", "devices", disk(driver="ats='on'"), refused="'ats'")
+row("disk iommu", "devices", disk(driver="iommu='on'"), prop("virtio-disk0", "iommu_platform", True))
+row("disk ats", "devices", disk(driver="ats='on'"), prop("virtio-disk0", "ats", "on"))
 row("disk packed", "devices", disk(driver="packed='on'"), prop("virtio-disk0", "packed", True))
-row("disk page_per_vq", "devices", disk(driver="page_per_vq='on'"), refused="page-per-vq")
+row("disk page_per_vq", "devices", disk(driver="page_per_vq='on'"), prop("virtio-disk0", "page-per-vq", True))
 row("disk model virtio-non-transitional", "devices",
     disk(attrs="type='file' device='disk' model='virtio-non-transitional'"),
     query("qom-get", lambda r: r == "virtio-blk-pci-non-transitional", path="/machine/peripheral/virtio-disk0",
@@ -400,7 +400,7 @@ row("scsi controller", "devices", scsi(), prop("scsi0-0-0-0", "drive", "libvirt-
 row("scsi controller queues", "devices", scsi(controller="<driver queues='3'/>"), prop("scsi0", "num_queues", 3))
 row("scsi controller cmd_per_lun", "devices", scsi(controller="<driver cmd_per_lun='50'/>"), prop("scsi0", "cmd_per_lun", 50))
 row("scsi controller max_sectors", "devices", scsi(controller="<driver max_sectors='512'/>"), prop("scsi0", "max_sectors", 512))
-row("scsi controller ioeventfd", "devices", scsi(controller="<driver ioeventfd='off'/>"), refused="ioeventfd")
+row("scsi controller ioeventfd", "devices", scsi(controller="<driver ioeventfd='off'/>"), prop("scsi0", "ioeventfd", "off"))
 row("scsi controller iothread", "devices", scsi(controller="<driver iothread='1'/>"),
     prop("scsi0", "iothread", "iothread1"), domain="<iothreads>1</iothreads>")
 row("scsi controller packed", "devices", scsi(controller="<driver packed='on'/>"), prop("scsi0", "packed", True))
@@ -480,13 +480,14 @@ row("interface rom enabled", "devices", nic("<rom enabled='no'/>"), prop("net0",
 row("interface rom bar", "devices", nic("<rom bar='off' file='@BASE@/rom.bin'/>"), prop("net0", "rombar", 0))
 row("interface driver rx_queue_size", "devices", nic(driver="rx_queue_size='512'"), prop("net0", "rx_queue_size", 512))
 row("interface driver tx_queue_size", "devices", nic(driver="tx_queue_size='256'"), prop("net0", "tx_queue_size", 256))
-row("interface driver ioeventfd", "devices", nic(driver="ioeventfd='off'"), refused="ioeventfd")
+row("interface driver ioeventfd", "devices", nic(driver="ioeventfd='off'"), prop("net0", "ioeventfd", "off"))
 row("interface driver event_idx", "devices", nic(driver="event_idx='off'"), prop("net0", "event_idx", False))
-row("interface driver txmode", "devices", nic(driver="txmode='iothread'"), refused="'tx'")
-row("interface driver iommu", "devices", nic(driver="iommu='on'"), refused="iommu_platform")
+row("interface driver txmode iothread", "devices", nic(driver="txmode='iothread'"), prop("net0", "tx", "bh"))
+row("interface driver txmode timer", "devices", nic(driver="txmode='timer'"), refused="'tx' does not accept 'timer'")
+row("interface driver iommu", "devices", nic(driver="iommu='on'"), prop("net0", "iommu_platform", True))
 row("interface driver packed", "devices", nic(driver="packed='on'"), prop("net0", "packed", True))
-row("interface driver ats", "devices", nic(driver="ats='on'"), refused="'ats'")
-row("interface driver page_per_vq", "devices", nic(driver="page_per_vq='on'"), refused="page-per-vq")
+row("interface driver ats", "devices", nic(driver="ats='on'"), prop("net0", "ats", "on"))
+row("interface driver page_per_vq", "devices", nic(driver="page_per_vq='on'"), prop("net0", "page-per-vq", True))
 for name in ("csum", "mrg_rxbuf"):
     row(f"interface driver host {name}", "devices", nic(f"<host {name}='off'/>"), prop("net0", name, False))
 for side, names in (("host", ("gso", "tso4", "tso6", "ecn", "ufo")), ("guest", ("csum", "tso4", "tso6", "ecn", "ufo"))):
@@ -508,7 +509,7 @@ row("rng backend builtin", "devices", rng("<backend model='builtin'/>"),
 row("rng rate bytes", "devices", rng("<rate bytes='1024' period='500'/><backend model='random'>/dev/urandom</backend>"),
     prop("rng0", "max-bytes", 1024), prop("rng0", "period", 500))
 row("rng driver packed", "devices", rng("<backend model='builtin'/><driver packed='on'/>"), prop("rng0", "packed", True))
-row("rng driver iommu", "devices", rng("<backend model='builtin'/><driver iommu='on'/>"), refused="iommu_platform")
+row("rng driver iommu", "devices", rng("<backend model='builtin'/><driver iommu='on'/>"), prop("rng0", "iommu_platform", True))
 row("rng model virtio-non-transitional", "devices",
     "<rng model='virtio-non-transitional'><backend model='builtin'/></rng>",
     query("qom-get", lambda r: r == "virtio-rng-pci-non-transitional", path="/machine/peripheral/rng0", property="type"))

@@ -48,10 +48,12 @@ typedef struct PCIBarDesc {
     uint8_t index;
     PCIBarKind kind;
     bool prefetch;
-    uint64_t size;         /* bytes, a power of two of at least 16 (memory) or 4 (I/O). 0: the BAR
-                              contains only MSI-X, and the number of vectors determines its size */
-    const char *size_prop; /* a SIZE property that replaces `size`; NULL: none */
-    bool may_lack;         /* size 0 means that the function has no such BAR */
+    uint64_t size;           /* bytes, a power of two of at least 16 (memory) or 4 (I/O). 0: the BAR
+                                contains only MSI-X, and the number of vectors determines its size */
+    const char *size_prop;   /* a SIZE property that replaces `size`; NULL: none */
+    bool may_lack;           /* size 0 means that the function has no such BAR */
+    const char *if_prop;     /* the row applies only if this BOOL property is on; NULL: always */
+    const char *unless_prop; /* and only if this one is off; NULL: always */
     const RegDesc *regs;
     size_t n_regs;
     const MemOps *ops; /* called with the instance as opaque */
@@ -124,6 +126,11 @@ typedef struct PCICapDesc {
 #define PCI_CAP_VPD                                                                                \
     {                                                                                              \
         .id = 0x03, .prop = "vpd", .off_by_default = true                                          \
+    }
+/* Address Translation Services; PCI Express only. */
+#define PCI_CAP_ATS                                                                                \
+    {                                                                                              \
+        .id = 0x0f, .extended = true, .prop = "ats", .off_by_default = true                        \
     }
 /* MSI-X with n vectors. The table and the PBA are in BAR b: the PBA follows the table at offset 0;
  * with _AT they are at offsets t and p. */

@@ -127,6 +127,7 @@ enum {
     PCI_EXT_CAP_ID_DSN = 0x0003,
     PCI_EXT_CAP_ID_ACS = 0x000d,
     PCI_EXT_CAP_ID_ARI = 0x000e,
+    PCI_EXT_CAP_ID_ATS = 0x000f,
 };
 #define PCI_EXT_CAP_BASE 0x100 /* where the extended list starts */
 
@@ -365,6 +366,12 @@ enum {
     PCI_ARI_CAP_NFN = 5, /* the byte with Next Function Number */
     PCI_ARI_CTRL = 6,
     PCI_EXT_CAP_ARI_SIZEOF = 8,
+    PCI_ATS_CAP = 4,
+    PCI_ATS_CAP_PAGE_ALIGNED = 1 << 5,
+    PCI_ATS_CTRL = 6,
+    PCI_ATS_CTRL_STU_MASK = 0x1f,
+    PCI_ATS_CTRL_ENABLE = 1 << 15,
+    PCI_EXT_CAP_ATS_SIZEOF = 8,
     PCI_DSN_SERIAL = 4,
     PCI_EXT_CAP_DSN_SIZEOF = 12,
 };

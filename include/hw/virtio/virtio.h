@@ -128,6 +128,7 @@ struct VirtioDevice {
     unsigned turn_round;         /* the turn of the event loop in which this turn began */
     struct HostObject *iothread; /* processes the queues; NULL: the main loop and CPU threads do */
     char *iothread_user;         /* the name of the device at the object */
+    uint64_t kicks_later;        /* bit n: a notification of queue n only schedules a turn */
 };
 G_STATIC_ASSERT(VIRTIO_MAX_QUEUES <= 64);
 

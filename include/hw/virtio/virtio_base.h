@@ -50,7 +50,7 @@ void virtio_base_fini(VirtioBase *b);
 /* --- for devices --- */
 
 /* Properties of every type. The first VIRTIO_PCI_N_PROPS are those of the PCI transport. */
-enum { VIRTIO_PCI_N_PROPS = 3 };
+enum { VIRTIO_PCI_N_PROPS = 5 };
 #define VIRTIO_AUTO_VECTORS PCI_AUTO_COUNT
 #define VIRTIO_PROPS                                                                               \
     PROP_ONOFF(VirtioPCI, disable_legacy, "disable-legacy", PLAN_AUTO,                             \
@@ -59,6 +59,11 @@ enum { VIRTIO_PCI_N_PROPS = 3 };
                   "disable the modern interface"),                                                 \
         PROP_U32(VirtioPCI, vectors, "vectors", VIRTIO_AUTO_VECTORS, 0, UINT32_MAX,                \
                  "MSI-X vectors; 0: no MSI-X; 4294967295: one per queue"),                         \
+        PROP_BOOL(VirtioPCI, page_per_vq, "page-per-vq", false,                                    \
+                  "notification addresses of queues in pages of their own (modern interface)"),    \
+        PROP_ONOFF(VirtioPCI, ioeventfd, "ioeventfd", PLAN_AUTO,                                   \
+                   "process notifications in the event loop, not in the thread of the CPU (auto: " \
+                   "with iothread=)"),                                                             \
         PROP_BOOL(VirtioBase, indirect, "indirect_desc", true, "offer indirect descriptors"),      \
         PROP_BOOL(VirtioBase, event_idx, "event_idx", true, "offer event indexes"),                \
         PROP_BOOL(VirtioBase, packed, "packed", false, "offer packed rings (modern interface)"),   \

@@ -24,8 +24,9 @@ typedef struct VirtioPCI {
     VirtioDevice *virtio; /* the member of VirtioBase; set when the function is realized */
     /* properties */
     uint32_t disable_legacy; /* PlanOnOff; auto: on below an Express port */
-    bool disable_modern;
+    bool disable_modern, page_per_vq;
     uint32_t vectors;
+    uint32_t ioeventfd; /* PlanOnOff */
     /* the interfaces of this function; set when it is realized */
     bool legacy, modern;
     /* registers of the transport */
@@ -57,8 +58,8 @@ void virtio_pci_master_enabled(void *dev);
  * access capability (4.1.4.9). */
 void virtio_pci_config_reading(void *dev, uint32_t addr, unsigned len);
 void virtio_pci_config_written(void *dev, uint32_t addr, unsigned len);
-extern const PCIBarDesc virtio_pci_bars[2];
-extern const PCICapDesc virtio_pci_caps[4];
+extern const PCIBarDesc virtio_pci_bars[3];
+extern const PCICapDesc virtio_pci_caps[5];
 
 /* The saved state of the function, the transport and the queues. */
 extern const VmState virtio_pci_state;

@@ -26,6 +26,9 @@ AROUND = {
 GIVEN = {"pxb-pcie": ",bus_nr=128", "virtio-blk": ",drive=n0",
          "scsi-hd": ",drive=n0", "x3130": ",bus=rp0", "xio3130": ",bus=up0",
          "nvme": ",serial=1", "loader": ",addr=0x80000100,data-len=8"}
+# Options and properties of virtio PCI devices that a property requires.
+REQUIRES = {"iommu_platform": ([], ",disable-legacy=on"),
+            "ats": (["-device", "pcie-root-port,id=rp0,chassis=77,slot=77"], ",bus=rp0")}
 FLASH_BANK = 32 << 20
 BACKENDS = {
     "drive": ["-blockdev", "null-co,node-name=b1,size=1M"],
@@ -92,7 +95,8 @@ def try_value(kind: str, key: dict, value: str) -> str | None:
     if name == "serial":
         text = text.replace(",serial=1", "")
     text += f",{name}={value}"
-    args = [*around(kind, AROUND), *BACKENDS.get(key.get("backend", ""), []), "-device", text]
+    needs = REQUIRES.get(name, ([], "")) if kind.endswith("-pci") else ([], "")
+    args = [*around(kind, AROUND), *BACKENDS.get(key.get("backend", ""), []), *needs[0], "-device", text + needs[1]]
     try:
         with Machine("-m", "16", *args) as m:
             got = m.get("/machine/peripheral/dut", name)

@@ -363,6 +363,40 @@ static void test_refused(void)
     drv_finish(&f);
 }
 
+/* ioeventfd=on: a notification only schedules a turn of the event loop. tx=bh: for transmit queues.
+ */
+static void test_later(void)
+{
+    static const struct {
+        const char *type, *settings;
+        unsigned queue;
+        bool later;
+    } cases[] = {
+        { "virtio-rng-pci", NULL, 0, false },
+        { "virtio-rng-pci", "ioeventfd=off", 0, false },
+        { "virtio-rng-pci", "ioeventfd=on", 0, true },
+        { "virtio-net-pci", NULL, 1, false },
+        { "virtio-net-pci", "tx=bh", 1, true },
+        { "virtio-net-pci", "tx=auto,ioeventfd=on", 1, true },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Fixture f;
+        Drv v;
+
+        drv_machine(&f, NULL, NULL);
+        drv_plug(&v, &f, cases[i].type, cases[i].settings, false);
+        drv_start(&v, 0, cases[i].queue + 1);
+        offer_big(&v, cases[i].queue, 1, 64, cases[i].queue == 0);
+        drv_kick(&v, cases[i].queue);
+        g_assert_cmpint(drv_collect(&v, cases[i].queue, 1) == -1, ==, cases[i].later);
+        if (cases[i].later) {
+            g_assert_cmpint(drv_wait(&v, cases[i].queue, 1), ==, cases[i].queue ? 0 : 64);
+        }
+        drv_finish(&f);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -373,6 +407,7 @@ int main(int argc, char **argv)
     g_test_add_func("/turns/blk-large", test_blk_large);
     g_test_add_func("/turns/blk-in-flight", test_blk_in_flight);
     g_test_add_func("/turns/nested", test_nested);
+    g_test_add_func("/turns/later", test_later);
     g_test_add_func("/turns/refused", test_refused);
     return g_test_run();
 }

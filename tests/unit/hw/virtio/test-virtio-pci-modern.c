@@ -251,6 +251,35 @@ static uint64_t through_cap(Drv *v, uint8_t bar, uint32_t offset, uint32_t len, 
     return config_read(v->f, DRV_DEVFN, v->cfg_cap + CFG_DATA, len == 1 || len == 2 ? len : 4);
 }
 
+/* page-per-vq=on: each queue has a notification page, also through the PCI configuration access
+ * capability. */
+static void test_notification_pages(void)
+{
+    Fixture f;
+    Drv v;
+    uint64_t bar;
+
+    start(&f, &v, "drive=d0,page-per-vq=on,num-queues=2");
+    bar = config_read(&f, DRV_DEVFN, 0x20, 4);
+    config_write(&f, DRV_DEVFN, 0x20, 4, UINT32_MAX);
+    g_assert_cmphex(config_read(&f, DRV_DEVFN, 0x20, 4), ==, 0xff80000c);
+    config_write(&f, DRV_DEVFN, 0x20, 4, (uint32_t)bar);
+    drv_start(&v, 0, 2);
+    put_read(&v, 1);
+    guest_write(&f, v.notify + 4, 2, 1); /* the page of queue 0 */
+    g_assert_cmpint(drv_collect(&v, 1, 3), ==, -1);
+    guest_write(&f, v.notify + 0x1000, 2, 1);
+    g_assert_cmpint(drv_wait(&v, 1, 3), ==, 513);
+    put_read(&v, 1);
+    through_cap(&v, 4, 0x4000, 2, true, 1);
+    g_assert_cmpint(drv_wait(&v, 1, 3), ==, 513);
+    through_cap(&v, 4, 0x403000, 2, true, 1); /* beyond the structure: ignored */
+    device_unplug(&v.d->dev);
+    refused(&f, drv_type("virtio-blk-pci"), "pcie.0", "x", DRV_DEVFN,
+            "drive=d0,disable-modern=on,page-per-vq=on", "omit disable-modern=on");
+    drv_finish(&f);
+}
+
 /* Bar, length, alignment and end are checked. An invalid access changes and starts nothing
  * (4.1.4.9). */
 static void test_access_capability(void)
@@ -391,6 +420,7 @@ int main(int argc, char **argv)
     g_test_add_func("/modern/frozen", test_frozen);
     g_test_add_func("/modern/features-freeze-with-rings", test_features_freeze_with_rings);
     g_test_add_func("/modern/access-platform", test_access_platform);
+    g_test_add_func("/modern/notification-pages", test_notification_pages);
     g_test_add_func("/modern/queue-registers", test_queue_registers);
     g_test_add_func("/modern/generation", test_generation);
     g_test_add_func("/modern/access-capability", test_access_capability);
