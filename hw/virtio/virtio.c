@@ -143,8 +143,8 @@ void virtio_set_legacy_features(VirtioDevice *v, uint32_t features)
 
 /* FEATURES_OK remains set only if the device accepts the set of features (3.1.1), which must not
  * contain a bit that was not offered (2.2.2). A driver that does not accept
- * VIRTIO_F_ACCESS_PLATFORM would use other addresses (6.2). Legacy drivers do not set FEATURES_OK, so that
- * VIRTIO_F_VERSION_1 is required if the device offers it (6.1). */
+ * VIRTIO_F_ACCESS_PLATFORM would use other addresses (6.2). Legacy drivers do not set FEATURES_OK,
+ * so that VIRTIO_F_VERSION_1 is required if the device offers it (6.1). */
 static bool virtio_features_ok(VirtioDevice *v)
 {
     bool legacy_only = !(v->host_features >> VIRTIO_F_VERSION_1 & 1);
