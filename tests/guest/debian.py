@@ -15,7 +15,7 @@ import material
 from emulator import Emulator
 from guest import Skip, need_devices
 from subject import TESTS, Subject, check
-from waiting import end, until
+from waiting import end, listening, until
 
 MIB = 1 << 20
 ROOT_START = 65 * MIB       # of the root file system: scripts/build-guest-root
@@ -83,7 +83,7 @@ def served(boot: Boot, scratch: Path, disk: Path) -> Iterator[None]:
         return
     server = subprocess.Popen(["qemu-nbd", "-t", "-e", "2", "-k", f"{scratch}/nbd", "-f", boot.format, str(disk)])
     try:
-        until("qemu-nbd to listen", (scratch / "nbd").exists, 30)
+        until("qemu-nbd to listen", lambda: listening(scratch / "nbd"))
         yield
     finally:
         end(server, 60)

@@ -11,7 +11,7 @@ import material
 from emulator import Emulator, TestFailure
 from guest import Skip, arguments, shell_ready
 from subject import Subject, check, test
-from waiting import scaled, until
+from waiting import listening, scaled, until
 
 SOURCES = Path(__file__).parent / "bare"
 COMPILER = "riscv64-linux-gnu-gcc"
@@ -39,7 +39,7 @@ def compile_program(folder: str, *args: str) -> str:
 
 def gdb(program: str, socket: str, machine: Emulator, *commands: str) -> str:
     """Run gdb with these commands and return its output."""
-    until("the gdb server", lambda: Path(socket).exists())
+    until("the gdb server", lambda: listening(socket))
     words = [need("gdb-multiarch", "gdb-multiarch"), "-nx", "-batch", "-ex", "set confirm off",
              "-ex", "set pagination off", "-ex", "set width 0", "-ex", "set remotetimeout 60"]
     for command in (f"target remote {socket}", *commands):

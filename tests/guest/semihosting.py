@@ -14,7 +14,7 @@ from guest import Skip
 from oracle import unsuitable
 from snapshot import disk, hmp
 from subject import Subject, check, test
-from waiting import scaled, until
+from waiting import listening, scaled, until
 
 QEMU = "qemu-system-riscv64"
 # QEMU opens any file, and carries out SYS_SYSTEM. An unknown operation ends it.
@@ -124,7 +124,7 @@ def semihosting_incoming(subject: Subject) -> None:
             until("the migration", lambda: machine.qmp.command("query-migrate")["status"] == "completed")
         with Emulator(subject.program, [*common, f"socket,id=c,path={top}/b,server=on,wait=off", "-incoming",
                                         f"file:{stream}"], console=False) as machine:
-            until("the console", Path(f"{top}/b").exists)
+            until("the console", lambda: listening(f"{top}/b"))
             with socket.socket(socket.AF_UNIX) as console:
                 console.connect(f"{top}/b")
                 console.sendall(b"xy")
@@ -143,7 +143,7 @@ def semihosting_loadvm(subject: Subject) -> None:
                 "-M", "virt", "-m", "32", "-bios", "none", "-kernel", program, *options, "-semihosting-config",
                 f"folder={top},chardev=c", "-chardev", f"socket,id=c,path={top}/a,server=on"],
                 console=False) as machine, socket.socket(socket.AF_UNIX) as console:
-            until("the console", Path(f"{top}/a").exists)
+            until("the console", lambda: listening(f"{top}/a"))
             console.connect(f"{top}/a")
             console.settimeout(scaled(60))
             receive(console, b"waiting\n")

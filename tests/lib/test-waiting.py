@@ -18,7 +18,7 @@ import waiting  # noqa: E402
 from emulator import Emulator, TestFailure  # noqa: E402
 from guest import shell_ready, ticks  # noqa: E402
 from monitors import Gone, Lines, Qmp  # noqa: E402
-from waiting import Deadline, WaitTimeout, elapse, steady, until  # noqa: E402
+from waiting import Deadline, WaitTimeout, elapse, listening, steady, until  # noqa: E402
 
 # The shell of a guest: reads lines and runs them, as busybox does on a console.
 SHELL = r"""
@@ -42,6 +42,16 @@ class Limits(unittest.TestCase):
         self.assertEqual(until("a number", lambda: next(answers), 5), 7)
         with self.assertRaises(ZeroDivisionError):
             until("nothing", lambda: 1 // 0, 5)
+
+    def test_listening(self) -> None:
+        """A socket that is bound accepts no connection yet."""
+        with tempfile.TemporaryDirectory() as top, socket.socket(socket.AF_UNIX) as server:
+            path = Path(top) / "a socket"
+            self.assertFalse(listening(path))
+            server.bind(str(path))
+            self.assertFalse(listening(path))
+            server.listen()
+            self.assertTrue(listening(path))
 
     def test_report(self) -> None:
         """A report contains the subject, the time, the last state and the context."""

@@ -26,6 +26,7 @@ STEP, LONGEST_STEP = 0.001, 0.05    # seconds between two evaluations: the first
                                     # longest
 LOOP, LOOP_SECONDS = 20000, 0.0015  # iterations of the calibration loop, and their duration on an
                                     # idle machine
+LISTENS = 1 << 16                   # in the flags of /proc/net/unix
 MOST = 20.0                         # upper bound of the slowdown factor
 
 
@@ -129,6 +130,13 @@ class Deadline:
         while not look or self.pause() is None:
             yield look
             look += 1
+
+
+def listening(path: str | os.PathLike) -> bool:
+    """Return true if a process listens on this unix socket. The file exists earlier."""
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+        sockets = [line.rstrip("\n").split(maxsplit=7) for line in file]
+    return any(int(each[3], 16) & LISTENS and each[7] == str(path) for each in sockets[1:] if len(each) == 8)
 
 
 def until(what: str, look: Callable[[], Any], seconds: float = 30,

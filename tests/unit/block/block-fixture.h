@@ -63,22 +63,37 @@ static inline struct json_object *options_of(const Fixture *f, const char *line)
     return o;
 }
 
+/* Return n. A test without err requires a node: end it with the reason if there is none. */
+static inline BlockNode *node_or_reason(BlockNode *n, GError *reason, GError **err)
+{
+    if (!n && !err) {
+        g_test_message("%s", reason->message);
+    }
+    g_assert_true(n || err);
+    if (reason) {
+        g_propagate_error(err, reason);
+    }
+    return n;
+}
+
 static inline BlockNode *node(Fixture *f, const char *line, bool inactive, GError **err)
 {
     struct json_object *o = options_of(f, line);
-    BlockNode *n = block_node_new(f->m, o, inactive, err);
+    GError *reason = NULL;
+    BlockNode *n = block_node_new(f->m, o, inactive, &reason);
 
     json_object_put(o);
-    return n;
+    return node_or_reason(n, reason, err);
 }
 
 static inline BlockNode *drive(Fixture *f, const char *line, GError **err)
 {
     struct json_object *o = options_of(f, line);
-    BlockNode *n = block_drive_new(f->m, o, false, err);
+    GError *reason = NULL;
+    BlockNode *n = block_drive_new(f->m, o, false, &reason);
 
     json_object_put(o);
-    return n;
+    return node_or_reason(n, reason, err);
 }
 
 static inline void on_done(BlockRequest *req, int result)

@@ -22,6 +22,12 @@ static char *socket_path(const Fixture *f)
     return g_strdup_printf("%s.sock", f->path);
 }
 
+/* nbdkit creates the socket before it listens, and this file afterwards. */
+static char *ready_path(const Fixture *f)
+{
+    return g_strdup_printf("%s.pid", f->path);
+}
+
 static bool have_nbdkit(void)
 {
     g_autofree char *path = g_find_program_in_path("nbdkit");
@@ -35,14 +41,16 @@ static bool have_nbdkit(void)
 /* Start nbdkit with arguments separated by spaces; %s is the image. */
 static GPid server_spawn(const Fixture *f, const char *args)
 {
-    g_autofree char *path = socket_path(f);
+    g_autofree char *path = socket_path(f), *ready = ready_path(f);
     g_auto(GStrv) parts = g_strsplit(args, "%s", -1);
     g_autofree char *all = g_strjoinv(f->path, parts);
-    g_autofree char *line = g_strdup_printf("nbdkit --exit-with-parent -f -U %s %s", path, all);
+    g_autofree char *line =
+        g_strdup_printf("nbdkit --exit-with-parent -f -U %s -P %s %s", path, ready, all);
     g_auto(GStrv) argv = g_strsplit(line, " ", -1);
     GPid pid;
 
     g_unlink(path);
+    g_unlink(ready);
     g_assert_true(g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD,
                                 NULL, NULL, &pid, NULL));
     return pid;
@@ -50,10 +58,10 @@ static GPid server_spawn(const Fixture *f, const char *args)
 
 static GPid server_start(const Fixture *f, const char *args)
 {
-    g_autofree char *path = socket_path(f);
+    g_autofree char *ready = ready_path(f);
     GPid pid = server_spawn(f, args);
 
-    WAIT_UNTIL (g_file_test(path, G_FILE_TEST_EXISTS), 30) {
+    WAIT_UNTIL (g_file_test(ready, G_FILE_TEST_EXISTS), 30) {
         g_assert_cmpint(waitpid(pid, NULL, WNOHANG), ==, 0);
     }
     return pid;
@@ -61,11 +69,12 @@ static GPid server_start(const Fixture *f, const char *args)
 
 static void server_stop(const Fixture *f, GPid pid)
 {
-    g_autofree char *path = socket_path(f);
+    g_autofree char *path = socket_path(f), *ready = ready_path(f);
 
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     g_unlink(path);
+    g_unlink(ready);
 }
 
 /* A node of the server; more: further options, each preceded by a comma. */
@@ -436,20 +445,21 @@ static void test_qcow2(Fixture *f, gconstpointer unused)
     g_autofree uint8_t *data = g_malloc(1 << 20), *back = g_malloc0(1 << 20);
     g_autofree char *tool = g_find_program_in_path("qemu-img");
     BlockNode *n;
+    int status;
     GPid pid;
 
     if (!have_nbdkit() || !tool) {
         g_test_skip("nbdkit or qemu-img is not installed");
         return;
     }
-    g_assert_true(g_spawn_command_line_sync(create, NULL, NULL, NULL, NULL));
+    g_assert_true(g_spawn_command_line_sync(create, NULL, NULL, &status, NULL));
+    g_assert_cmpint(status, ==, 0);
     g_assert_cmpint(truncate(f->path, 32 << 20), ==, 0); /* a server does not extend an export */
     pid = server_start(f, "file %s");
     n = node(f,
              "{'driver':'qcow2','node-name':'n','file':{'driver':'nbd',"
              "'server':{'type':'unix','path':'%s.sock'}}}",
              false, NULL);
-    g_assert_nonnull(n);
     g_assert_cmpuint(block_size(n), ==, 64 << 20);
     fill(data, 1 << 20, 5);
     g_assert_cmpint(io(f, n, BLOCK_WRITE, 33 << 20, data, 1 << 20), ==, 0);
