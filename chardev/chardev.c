@@ -91,8 +91,6 @@ void chardev_hang_up(Chardev *c)
     g_mutex_unlock(&c->out_lock);
 }
 
-static void chardev_watch_input(Chardev *c);
-
 static gboolean chardev_on_readable(gint fd, GIOCondition cond, gpointer opaque)
 {
     Chardev *c = opaque;
@@ -102,7 +100,7 @@ static gboolean chardev_on_readable(gint fd, GIOCondition cond, gpointer opaque)
 
     if (room == 0) {
         chardev_unwatch(&c->in_watch);
-        chardev_watch_input(c);
+        chardev_accept_input(c);
         return G_SOURCE_REMOVE;
     }
     n = chardev_read_input(c, fd, buf, MIN(room, sizeof(buf)));
@@ -139,7 +137,7 @@ static gboolean chardev_on_hang_up(gint fd, GIOCondition cond, gpointer opaque)
 }
 
 /* Watch for input if the front end accepts any, otherwise for the end of the connection. */
-static void chardev_watch_input(Chardev *c)
+void chardev_accept_input(Chardev *c)
 {
     bool up = c->fd_in >= 0 && c->open;
 
@@ -156,11 +154,6 @@ static void chardev_watch_input(Chardev *c)
         c->end_watch =
             chardev_watch(c, c->fd_in, POLLRDHUP | G_IO_HUP | G_IO_ERR, chardev_on_hang_up);
     }
-}
-
-void chardev_accept_input(Chardev *c)
-{
-    chardev_watch_input(c);
 }
 
 /* --- output --- */
@@ -371,7 +364,7 @@ void chardev_set_fds(Chardev *c, int fd_in, int fd_out)
     c->open = true;
     g_mutex_unlock(&c->out_lock);
     chardev_emit(c, CHARDEV_OPENED);
-    chardev_watch_input(c);
+    chardev_accept_input(c);
 }
 
 void chardev_drop_fds(Chardev *c)
@@ -398,7 +391,7 @@ void chardev_drop_fds(Chardev *c)
 
 static gboolean chardev_watch_in_context(gpointer opaque)
 {
-    chardev_watch_input(opaque);
+    chardev_accept_input(opaque);
     return G_SOURCE_REMOVE;
 }
 
@@ -433,7 +426,7 @@ bool chardev_set_context(Chardev *c, GMainContext *context)
     if (context) {
         chardev_watch_from_context(c);
     } else {
-        chardev_watch_input(c);
+        chardev_accept_input(c);
     }
     return true;
 }
@@ -454,7 +447,7 @@ bool chardev_attach(Chardev *c, const ChardevFront *front, GError **err)
     if (c->open) {
         chardev_emit(c, CHARDEV_OPENED);
     }
-    chardev_watch_input(c);
+    chardev_accept_input(c);
     return true;
 }
 
@@ -466,7 +459,7 @@ void chardev_detach(Chardev *c, const ChardevFront *front)
         c->attached = c->front_open = false;
         memset(&c->front, 0, sizeof(c->front));
         chardev_unwatch(&c->in_watch);
-        chardev_watch_input(c);
+        chardev_accept_input(c);
     }
 }
 

@@ -83,7 +83,8 @@ size_t chardev_front_room(Chardev *c);
 size_t chardev_put(Chardev *c, const uint8_t *buf, size_t len);
 /* As read(), and keep the descriptors that a unix socket passes with the bytes. */
 ssize_t chardev_read_input(Chardev *c, int fd, uint8_t *buf, size_t len);
-/* Parse the number or service name of a port; an empty text is accepted. */
+/* Check a port: a number up to 65535, or the name of a service, which is not looked up. NULL and an
+ * empty text are accepted. False with *err. */
 bool chardev_port_check(const Chardev *c, const char *port, GError **err);
 
 /* Open a file for output, or a set of descriptors ("/dev/fdset/N"), whose file is not truncated.

@@ -105,7 +105,7 @@ static bool chardev_options_parse_short(struct json_object *o, const char *first
         chardev_options_put(o, "path", where);
     } else if (g_str_has_prefix(first, "tcp:") || g_str_has_prefix(first, "telnet:")) {
         chardev_options_put(o, "backend", "socket");
-        if (first[1] == 'e') {
+        if (g_str_has_prefix(first, "telnet:")) {
             chardev_options_put(o, "telnet", "on");
         }
         return chardev_options_put_address(o, where, "host", "port", err);
