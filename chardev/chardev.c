@@ -61,6 +61,13 @@ size_t chardev_front_room(Chardev *c)
     return c->front.can_read ? c->front.can_read(c->front.opaque) : SIZE_MAX;
 }
 
+void chardev_deliver(Chardev *c, const uint8_t *buf, size_t len)
+{
+    if (len > 0 && c->attached) {
+        c->front.read(c->front.opaque, buf, len);
+    }
+}
+
 static void chardev_peer_gone(Chardev *c)
 {
     chardev_drop_fds(c);
@@ -107,9 +114,7 @@ static gboolean chardev_on_readable(gint fd, GIOCondition cond, gpointer opaque)
     if (n > 0) {
         size_t len = c->kind->filter ? c->kind->filter(c, buf, (size_t)n) : (size_t)n;
 
-        if (len > 0) {
-            c->front.read(c->front.opaque, buf, len);
-        }
+        chardev_deliver(c, buf, len);
         return G_SOURCE_CONTINUE;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -293,6 +298,21 @@ size_t chardev_put(Chardev *c, const uint8_t *buf, size_t len)
     }
     if (done < len) {
         done += chardev_keep_locked(c, buf + done, len - done);
+    }
+    g_mutex_unlock(&c->out_lock);
+    return done;
+}
+
+bool chardev_put_all(Chardev *c, const uint8_t *buf, size_t len)
+{
+    bool done;
+
+    g_mutex_lock(&c->out_lock);
+    done = c->fd_out < 0 || c->out->len - c->out_sent + len <= CHARDEV_BUFFER;
+    if (done && c->fd_out >= 0) {
+        size_t sent = c->out->len == 0 ? chardev_put_now_locked(c, buf, len) : 0;
+
+        chardev_keep_locked(c, buf + sent, len - sent);
     }
     g_mutex_unlock(&c->out_lock);
     return done;

@@ -21,7 +21,7 @@ typedef struct ChardevKind {
     /* The following may be NULL: the descriptor engine then does the work. */
     size_t (*write)(Chardev *c, const uint8_t *buf, size_t len);
     size_t (*write_now)(Chardev *c, const uint8_t *buf, size_t len); /* NULL: as write */
-    /* change input that was read; return its new length */
+    /* change input that was read; return its new length. It may deliver a part of it */
     size_t (*filter)(Chardev *c, uint8_t *buf, size_t len);
     void (*log)(Chardev *c, const uint8_t *buf, size_t len); /* of a mux's base */
     void (*flush)(Chardev *c, int timeout_ms);
@@ -81,6 +81,11 @@ size_t chardev_front_room(Chardev *c);
 /* Write to the descriptor, and buffer what it does not accept. Any thread. Return the number of
  * bytes accepted; without a descriptor all bytes, which are lost. */
 size_t chardev_put(Chardev *c, const uint8_t *buf, size_t len);
+/* As chardev_put(), for at most CHARDEV_BUFFER bytes, of which it accepts all or none: the output
+ * of other threads is never between them. */
+bool chardev_put_all(Chardev *c, const uint8_t *buf, size_t len);
+/* Pass input to the front end, which has room for it. Without one it is lost. */
+void chardev_deliver(Chardev *c, const uint8_t *buf, size_t len);
 /* As read(), and keep the descriptors that a unix socket passes with the bytes. */
 ssize_t chardev_read_input(Chardev *c, int fd, uint8_t *buf, size_t len);
 /* Check a port: a number up to 65535, or the name of a service, which is not looked up. NULL and an

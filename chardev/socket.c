@@ -470,11 +470,6 @@ static size_t socket_telnet_input(Chardev *c, uint8_t *buf, size_t len)
     return telnet_input(&((Socket *)c)->telnet, c, buf, len);
 }
 
-static size_t socket_telnet_write(Chardev *c, const uint8_t *buf, size_t len)
-{
-    return telnet_write(&((Socket *)c)->telnet, c, buf, len);
-}
-
 #define SOCKET_KIND                                                                                \
     .name = "socket",                                                                              \
     .doc = "path= (unix) or host=,port= (TCP); server=on,wait=off to listen, mode=0660 for the "   \
@@ -490,5 +485,5 @@ const ChardevKind chardev_socket = { SOCKET_KIND };
 static const ChardevKind chardev_socket_telnet = {
     SOCKET_KIND,
     .filter = socket_telnet_input,
-    .write = socket_telnet_write,
+    .write = telnet_write,
 };

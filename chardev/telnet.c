@@ -54,11 +54,11 @@ static void telnet_option(Telnet *t, Chardev *c, uint8_t option)
     } else if (t->command != TELNET_DO || known || option == TELNET_ECHO) {
         return;
     }
-    chardev_put(c, answer, sizeof(answer));
+    chardev_put_all(c, answer, sizeof(answer)); /* lost if the peer reads nothing */
 }
 
 /* A byte after IAC. Return true if it is data. */
-static bool telnet_command(Telnet *t, Chardev *c, uint8_t byte)
+static bool telnet_command(Telnet *t, uint8_t byte)
 {
     t->state = STATE_DATA;
     if (byte == TELNET_SB) {
@@ -66,8 +66,6 @@ static bool telnet_command(Telnet *t, Chardev *c, uint8_t byte)
     } else if (byte >= TELNET_WILL && byte <= TELNET_DONT) {
         t->command = byte;
         t->state = STATE_OPTION;
-    } else if (byte == TELNET_BREAK) {
-        chardev_emit(c, CHARDEV_BREAK);
     }
     return byte == TELNET_IAC;
 }
@@ -97,7 +95,12 @@ size_t telnet_input(Telnet *t, Chardev *c, uint8_t *buf, size_t len)
             data = telnet_data(t, buf[i]);
             break;
         case STATE_COMMAND:
-            data = telnet_command(t, c, buf[i]);
+            data = telnet_command(t, buf[i]);
+            if (buf[i] == TELNET_BREAK) {
+                chardev_deliver(c, buf, kept);
+                kept = 0;
+                chardev_emit(c, CHARDEV_BREAK);
+            }
             break;
         case STATE_OPTION:
             telnet_option(t, c, buf[i]);
@@ -117,7 +120,7 @@ size_t telnet_input(Telnet *t, Chardev *c, uint8_t *buf, size_t len)
     return kept;
 }
 
-size_t telnet_write(Telnet *t, Chardev *c, const uint8_t *buf, size_t len)
+size_t telnet_write(Chardev *c, const uint8_t *buf, size_t len)
 {
     static const uint8_t escaped[] = { TELNET_IAC, TELNET_IAC };
     size_t done = 0;
@@ -134,12 +137,7 @@ size_t telnet_write(Telnet *t, Chardev *c, const uint8_t *buf, size_t len)
             }
         }
         if (iac) {
-            n = chardev_put(c, escaped, t->half ? 1 : 2);
-            if (n == 0) {
-                return done;
-            }
-            t->half = !t->half && n == 1;
-            if (t->half) {
+            if (!chardev_put_all(c, escaped, sizeof(escaped))) {
                 return done;
             }
             done++;

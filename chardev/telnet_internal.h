@@ -14,14 +14,14 @@ typedef struct Telnet {
     uint8_t command; /* that an option follows: WILL, WONT, DO, DONT */
     bool binary;     /* the peer sends binary data */
     bool after_cr;   /* the last byte was CR */
-    bool half;       /* the buffer accepted only the first byte of an escaped 255 */
 } Telnet;
 
 /* Offer to echo, and request binary data, on the socket of a new connection. */
 void telnet_greet(int fd);
-/* Remove commands from `len` bytes at `buf`, and answer them. Return the number of bytes left. */
+/* Remove commands from `len` bytes at `buf`, and answer them. Bytes before BREAK are delivered
+ * before its event. Return the number of bytes left at `buf`, which are not delivered. */
 size_t telnet_input(Telnet *t, Chardev *c, uint8_t *buf, size_t len);
-/* Write with each byte 255 doubled. Return the number of bytes accepted. */
-size_t telnet_write(Telnet *t, Chardev *c, const uint8_t *buf, size_t len);
+/* Write with each byte 255 doubled. Return the number of bytes accepted. Any thread. */
+size_t telnet_write(Chardev *c, const uint8_t *buf, size_t len);
 
 #endif

@@ -11,77 +11,12 @@
 #include <unistd.h>
 
 #include "chardev/ringbuf.h"
+#include "front.h"
 #include "tests/lib/wait.h"
-
-/* The two functions of the machine that chardev/ uses. No path of these tests denotes a set of
- * descriptors. */
-static int quit_requests;
-void machine_request(Machine *m, ShutdownCause cause, int exit_status)
-{
-    quit_requests++;
-}
-
-bool machine_open_fdset(Machine *m, const char *path, bool write, int *fd)
-{
-    return false;
-}
-
-typedef struct Front {
-    ChardevFront f;
-    GString *got;
-    size_t room;
-    unsigned opened, closed, breaks, focused;
-} Front;
-
-static size_t front_can_read(void *opaque)
-{
-    return ((Front *)opaque)->room;
-}
-
-static void front_read(void *opaque, const uint8_t *buf, size_t len)
-{
-    Front *f = opaque;
-
-    g_assert_cmpuint(len, <=, f->room);
-    g_string_append_len(f->got, (const char *)buf, (gssize)len);
-    f->room -= len;
-}
-
-static void front_event(void *opaque, ChardevEvent event)
-{
-    Front *f = opaque;
-
-    f->opened += event == CHARDEV_OPENED;
-    f->closed += event == CHARDEV_CLOSED;
-    f->breaks += event == CHARDEV_BREAK;
-    f->focused += event == CHARDEV_FOCUSED;
-}
-
-static void front_init(Front *f)
-{
-    *f = (Front){ .f = { front_can_read, front_read, front_event, NULL, f },
-                  .got = g_string_new(NULL),
-                  .room = 1 << 20 };
-}
-
-static void front_done(Front *f)
-{
-    g_string_free(f->got, TRUE);
-}
 
 static void turn(void)
 {
     wait_quiet();
-}
-
-static int connect_unix(const char *path)
-{
-    struct sockaddr_un un = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    g_strlcpy(un.sun_path, path, sizeof(un.sun_path));
-    g_assert_cmpint(connect(fd, (struct sockaddr *)&un, sizeof(un)), ==, 0);
-    return fd;
 }
 
 static char *temp_path(const char *name)
