@@ -28,23 +28,12 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
 import material  # noqa: E402
 import rig  # noqa: E402
+from flowlib import IDLE_DOMAIN  # noqa: E402
 from rig import Console, Daemon, VirshError  # noqa: E402
 from waiting import TestFailure, until  # noqa: E402
 
 NAME = "addresses"
-DOMAIN = """
-<domain type='qemu'>
-  <name>{name}</name>
-  <memory unit='MiB'>64</memory>
-  <vcpu>1</vcpu>
-  <os><type arch='riscv64' machine='virt'>hvm</type><boot dev='cdrom'/></os>
-  <devices>
-    <emulator>{emulator}</emulator>
-    {devices}
-    <memballoon model='virtio'/>
-  </devices>
-</domain>
-"""
+BALLOON = "<memballoon model='virtio'/>"
 
 
 def disks(number: int) -> str:
@@ -123,8 +112,8 @@ def functions(daemon: Daemon) -> list[tuple[str, int, int, int]]:
 
 def start(daemon: Daemon, emulator: str, devices: str, base: Path) -> tuple[dict, list]:
     """Define and start a domain. Return its addresses in the XML and in the emulator."""
-    daemon.define(DOMAIN.format(name=NAME, emulator=emulator,
-                                devices=devices.replace("@BASE@", str(base))))
+    daemon.define(IDLE_DOMAIN.format(name=NAME, emulator=emulator,
+                                     devices=devices.replace("@BASE@", str(base)) + BALLOON))
     defined = addresses(daemon.virsh("dumpxml", NAME))
     daemon.virsh("start", NAME, "--paused")
     running = addresses(daemon.virsh("dumpxml", NAME))
@@ -165,7 +154,7 @@ def check_guest(a: Daemon, emulator: str, devices: str, base: Path) -> None:
     """Linux in the guest finds each device behind the bridges that the XML names."""
     boot = (f"<kernel>{material.hotplug_kernel()}</kernel><initrd>{material.initramfs('hotplug')}</initrd>"
             "<cmdline>console=ttyS0 cryptomgr.notests</cmdline>")
-    text = DOMAIN.format(name=NAME, emulator=emulator, devices=devices.replace("@BASE@", str(base)))
+    text = IDLE_DOMAIN.format(name=NAME, emulator=emulator, devices=devices.replace("@BASE@", str(base)) + BALLOON)
     text = text.replace("<boot dev='cdrom'/>", boot).replace(
         "<memballoon", "<serial type='pty'/><memballoon").replace("<memory unit='MiB'>64", "<memory unit='MiB'>192")
     a.define(text)

@@ -57,8 +57,8 @@ DOMAIN = """
   </qemu:commandline>
 </domain>
 """
-# A domain that starts OpenSBI only. Its serial port is a file, and a copy of the output a log.
-FILE_DOMAIN = """
+# A domain without a guest system: it starts OpenSBI only.
+IDLE_DOMAIN = """
 <domain type='qemu'>
   <name>{name}</name>
   <memory unit='MiB'>64</memory>
@@ -66,11 +66,11 @@ FILE_DOMAIN = """
   <os><type arch='riscv64' machine='virt'>hvm</type><boot dev='cdrom'/></os>
   <devices>
     <emulator>{emulator}</emulator>
-    <serial type='file'><source path='{file}'/><log file='{log}' append='on'/></serial>
-    <memballoon model='none'/>
+    {devices}
   </devices>
 </domain>
 """
+NO_BALLOON = "<memballoon model='none'/>"
 DISK = """
 <disk type='file' device='disk'>
   <driver name='qemu' type='raw'/>

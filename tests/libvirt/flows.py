@@ -29,7 +29,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
 import material  # noqa: E402
 import rig  # noqa: E402
-from flowlib import CHANNEL, DISK, FILE_DOMAIN, FLOWS, MIB, NAME, NIC, PORTS, RNG, Test, check, flow  # noqa: E402
+from flowlib import (CHANNEL, DISK, FLOWS, IDLE_DOMAIN, MIB, NAME, NIC, NO_BALLOON, PORTS,  # noqa: E402
+                     RNG, Test, check, flow)
 from rig import Daemon, VirshError  # noqa: E402
 from waiting import TestFailure, until  # noqa: E402
 
@@ -305,7 +306,8 @@ def poweroff(t: Test) -> None:
 def file_serial(t: Test) -> None:
     """The daemon passes descriptors for both files."""
     name, file, log = "files1", t.base / "serial.txt", t.base / "serial.log"
-    t.a.define(FILE_DOMAIN.format(name=name, emulator=t.emulator, file=file, log=log))
+    serial = f"<serial type='file'><source path='{file}'/><log file='{log}' append='on'/></serial>"
+    t.a.define(IDLE_DOMAIN.format(name=name, emulator=t.emulator, devices=serial + NO_BALLOON))
     t.a.virsh("start", name)
     try:
         for each in (file, log):

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 
-from flowlib import CHANNEL, DISK, FLOWS, NAME, NIC, RNG, SECOND, Second, Test, check, flow
+from flowlib import CHANNEL, DISK, FLOWS, IDLE_DOMAIN, NAME, NIC, NO_BALLOON, RNG, SECOND, Second, Test, check, flow
 from rig import SessionDaemon
 from waiting import until
 
@@ -16,20 +16,6 @@ MIB = 1 << 20
 SESSION_FLOWS = ("start", "suspend", "statistics", "plug_disk", "plug_nic", "save", "managed_save", "restart",
                  "destroy")
 CONTROLLER = "<controller type='scsi' index='1' model='virtio-scsi'/>"
-# A domain without a guest system, with a tap device of the host.
-TAP_DOMAIN = """
-<domain type='qemu'>
-  <name>tap1</name>
-  <memory unit='MiB'>64</memory>
-  <vcpu>1</vcpu>
-  <os><type arch='riscv64' machine='virt'>hvm</type><boot dev='cdrom'/></os>
-  <devices>
-    <emulator>{emulator}</emulator>
-    <interface type='ethernet'><target dev='bptap{pid}' managed='yes'/><model type='virtio'/>{rom}</interface>
-    <memballoon model='none'/>
-  </devices>
-</domain>
-"""
 
 
 @flow("virsh console")
@@ -70,7 +56,9 @@ def virsh_console(t: Test) -> None:
 def interface_statistics(t: Test) -> None:
     """The counters of a tap device of the host."""
     tap = f"bptap{os.getpid()}"
-    t.a.define(TAP_DOMAIN.format(emulator=t.emulator, rom=t.rom, pid=os.getpid()))
+    nic = (f"<interface type='ethernet'><target dev='bptap{os.getpid()}' managed='yes'/><model type='virtio'/>{t.rom}"
+           "</interface>")
+    t.a.define(IDLE_DOMAIN.format(name="tap1", emulator=t.emulator, devices=nic + NO_BALLOON))
     try:
         t.a.virsh("start", "tap1")
         text = t.a.virsh("domifstat", "tap1", tap)

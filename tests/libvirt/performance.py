@@ -29,27 +29,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
 import rig  # noqa: E402
-from flowlib import NAME, Test, check  # noqa: E402
+from flowlib import IDLE_DOMAIN, NAME, NO_BALLOON, Test, check  # noqa: E402
 from rig import Daemon  # noqa: E402
 from waiting import scaled, until  # noqa: E402
 
 DISKS = 100
 COMMANDS = ("qmp_capabilities", "query-chardev", "query-cpus-fast", "query-hotpluggable-cpus", "query-iothreads",
             "query-block", "query-named-block-nodes", "query-balloon", "query-status", "cont")
-SCSI_DOMAIN = """
-<domain type='qemu'>
-  <name>disks</name>
-  <memory unit='MiB'>64</memory>
-  <vcpu>1</vcpu>
-  <os><type arch='riscv64' machine='virt'>hvm</type><boot dev='cdrom'/></os>
-  <devices>
-    <emulator>{emulator}</emulator>
-    <controller type='scsi' model='virtio-scsi'/>
-    {disks}
-    <memballoon model='none'/>
-  </devices>
-</domain>
-"""
 PROBE = [(command, {}) for command in (
     "qmp_capabilities", "query-version", "query-target", "query-qmp-schema", "query-commands", "query-kvm",
     "qom-list-types")]
@@ -179,7 +165,8 @@ def measure_disks(t: Guest) -> dict[str, float]:
         f"<target dev='sd{chr(96 + n // 26) if n >= 26 else ''}{chr(97 + n % 26)}' bus='scsi'/><readonly/>"
         f"<address type='drive' controller='0' bus='0' target='{n // 50}' unit='{n % 50}'/></disk>"
         for n in range(DISKS))
-    t.a.define(SCSI_DOMAIN.format(emulator=t.emulator, disks=disks))
+    controller = "<controller type='scsi' model='virtio-scsi'/>"
+    t.a.define(IDLE_DOMAIN.format(name="disks", emulator=t.emulator, devices=controller + disks + NO_BALLOON))
     t.a.virsh("start", "disks", "--paused")
     check(t.a.virsh("domstats", "disks", "--block").count(".rd.reqs=") == DISKS, "disks are missing")
     once, often = (seconds(lambda n=n: t.a.virsh(";".join(["domstats disks --block"] * n))) for n in (1, 11))
