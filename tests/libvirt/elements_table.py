@@ -585,10 +585,17 @@ row("channel file", "devices",
 row("channel spicevmc", "devices", "<channel type='spicevmc'><target type='virtio' name='a'/></channel>", refused="spice")
 row("parallel", "devices", "<parallel type='null'/>", refused="parallel")
 
-# --- unavailable devices ---
+# --- unavailable devices, and displays ---
+
+VIDEO = "<video><model type='bochs'/></video>"
 
 row("video", "devices", "<video><model type='virtio'/></video>", refused="virtio")
-row("graphics vnc", "devices", "<graphics type='vnc'/>", refused="vnc|VNC|video")
+row("graphics vnc", "devices", "<graphics type='vnc'/>" + VIDEO, query("query-vnc", lambda r: r["host"] == "127.0.0.1"),
+    arg("-device", "bochs-display", "video0"))
+row("graphics vnc passwd", "devices", "<graphics type='vnc' passwd='secret'/>" + VIDEO,
+    query("query-vnc", lambda r: r["auth"] == "vnc"))
+row("graphics vnc default video", "devices", "<graphics type='vnc'/>", refused="video")
+row("graphics spice", "devices", "<graphics type='spice'/>" + VIDEO, refused="spice|SPICE")
 row("sound", "devices", "<sound model='ich9'/>", refused="ich9")
 row("watchdog i6300esb", "devices", "<watchdog model='i6300esb'/>",
     query("qom-get", lambda r: r == "i6300esb", path="/machine/peripheral/watchdog0", property="type"))
