@@ -9,15 +9,12 @@ from pathlib import Path
 
 import material
 from emulator import Emulator
+from tap import Skip
 from waiting import scaled
 
 
 # MSI and MSI-X are delivered to an IMSIC. The machine's default is the PLIC, as in QEMU.
 MSI_MACHINE = "virt,aia=aplic-imsic"
-
-
-class Skip(Exception):
-    """The test cannot run on this host. The text gives the reason."""
 
 
 @cache

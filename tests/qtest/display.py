@@ -5,13 +5,13 @@ library is loaded before a picture is needed."""
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from emulator import Emulator, QmpError, TestFailure  # noqa: E402
 from oracle import unsuitable  # noqa: E402
 from pixels import read_png, read_ppm  # noqa: E402
+from tap import check, run  # noqa: E402
 
 EMULATOR = os.environ["BACKPLANE_BINARY"]
 QEMU = "qemu-system-riscv64"
@@ -19,12 +19,6 @@ ECAM, VRAM, REGS = 0x30000000 + (4 << 15), 0x40000000, 0x50000000
 DISPLAY = ["-M", "virt", "-device", "bochs-display,id=d,addr=4,vgamem=4M"]
 XRES, BPP, ENABLE, VIRT_WIDTH, X_OFFSET, Y_OFFSET = 0x502, 0x506, 0x508, 0x50C, 0x510, 0x512
 LIBRARIES = ("libpixman", "libpng", "libvncserver")
-
-
-def check(condition, text):
-    """Fail the test unless the condition holds."""
-    if not condition:
-        raise TestFailure(str(text))
 
 
 def start(program, *options):
@@ -162,21 +156,5 @@ def test_unplug(folder):
         refused(machine, "no display", filename=f"{folder}/d.ppm")
 
 
-def main():
-    """Run each test."""
-    tests = [(name, fn) for name, fn in sorted(globals().items()) if name.startswith("test_")]
-    print(f"1..{len(tests)}")
-    bad = 0
-    for number, (name, fn) in enumerate(tests, 1):
-        try:
-            with tempfile.TemporaryDirectory(prefix="backplane-display-") as folder:
-                fn(folder)
-            print(f"ok {number} - {name[5:]}", flush=True)
-        except (TestFailure, QmpError, AssertionError, OSError) as error:
-            bad += 1
-            print(f"not ok {number} - {name[5:]}\n# {error}", flush=True)
-    return bad != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(globals(), "display", sys.argv[1:]))

@@ -159,11 +159,15 @@ def main() -> int:
         problems.append(f"{form}: the emulator has no such form: remove its row")
     jobs = generic_jobs(table)
     refused: dict[str, list[bool]] = {}
+    skipped: list[str] = []
     only = sys.argv[1:]
 
     def guarded(form: str, function, arguments: tuple) -> str | None:
         try:
             result = function(*arguments)
+        except walk.Skip as reason:
+            skipped.append(f"{form}: {reason}")
+            return None
         except Exception as error:      # noqa: BLE001: any failure of a check is its result
             return f"{form}: {type(error).__name__}: {error}"
         if function is devices.try_value:
@@ -184,6 +188,8 @@ def main() -> int:
     used = resource.getrusage(resource.RUSAGE_CHILDREN), resource.getrusage(resource.RUSAGE_SELF)
     cpu = sum(u.ru_utime + u.ru_stime for u in used)
     print(f"# {len(forms) + len(jobs)} forms, {walk.COUNT['starts']} starts, {cpu:.1f} s CPU")
+    for reason in skipped:
+        print(f"# not checked: {reason}")
     for problem in problems:
         print(f"# {problem}")
     print(f"1..1\n{'not ok' if problems else 'ok'} 1 option walk")

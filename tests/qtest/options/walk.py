@@ -24,6 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 import waiting                                  # noqa: E402
+from tap import Skip                            # noqa: E402,F401
 from waiting import scaled                      # noqa: E402,F401
 
 PROGRAM = os.environ["BACKPLANE_BINARY"]
