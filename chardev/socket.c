@@ -170,24 +170,6 @@ static bool socket_unix_address(Socket *s, const char *path, bool abstract, GErr
     return true;
 }
 
-/* Bind and listen. Returns the socket, or -1 with errno. */
-static int socket_listen_at(const struct sockaddr *sa, socklen_t len, mode_t mode)
-{
-    int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, saved;
-
-    if (fd < 0) {
-        return -1;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (socket_bind(fd, sa, len, mode) < 0 || listen(fd, 1) < 0) {
-        saved = errno;
-        close(fd);
-        errno = saved;
-        return -1;
-    }
-    return fd;
-}
-
 /* mode=0660: the mode of the socket's file. */
 static bool socket_read_mode(Socket *s, struct json_object *o, mode_t *mode, GError **err)
 {
@@ -221,7 +203,7 @@ static bool socket_open_unix(Socket *s, struct json_object *o, bool server, GErr
         return false;
     }
     if (server && !s->c.machine->dry_run) {
-        s->listen_fd = socket_listen_at((struct sockaddr *)&s->at, s->at_len, mode);
+        s->listen_fd = socket_listen((struct sockaddr *)&s->at, s->at_len, mode, 1, false);
         s->bound = s->listen_fd >= 0;
     }
     return !server || s->c.machine->dry_run || s->bound || socket_error(&s->c, "listen on", err);
@@ -239,7 +221,7 @@ static bool socket_listen_tcp(Socket *s, GError **err)
                          s->c.about, gai_strerror(r));
     }
     for (struct addrinfo *a = list; a && s->listen_fd < 0; a = a->ai_next) {
-        s->listen_fd = socket_listen_at(a->ai_addr, a->ai_addrlen, 0);
+        s->listen_fd = socket_listen(a->ai_addr, a->ai_addrlen, 0, 1, false);
     }
     if (s->listen_fd < 0) {
         socket_error(&s->c, "listen on", err);

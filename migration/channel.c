@@ -473,19 +473,22 @@ static void channel_on_peer(void *opaque, int fd, const struct sockaddr_storage 
     s->fn(s->opaque, channel_new(s->address, fd));
 }
 
-static bool channel_listen(int fd, ChannelAddress *a)
+/* Return the socket, or -1 with errno. */
+static int channel_listen(ChannelAddress *a)
 {
-    int on = 1;
+    int fd = socket_listen(&a->any, a->len, UNIX_SOCKET_MODE, 4, false), saved;
 
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (socket_bind(fd, &a->any, a->len, UNIX_SOCKET_MODE) < 0 || listen(fd, 4) < 0) {
-        return false;
+    if (fd < 0 || a->any.sa_family == AF_UNIX) {
+        return fd;
     }
-    if (a->any.sa_family != AF_UNIX) {
-        a->len = sizeof(a->storage);
-        return getsockname(fd, &a->any, &a->len) == 0;
+    a->len = sizeof(a->storage);
+    if (getsockname(fd, &a->any, &a->len) == 0) {
+        return fd;
     }
-    return true;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
 }
 
 ChannelServer *channel_serve(const char *uri, ChannelAcceptFn *fn, void *opaque, GError **err)
@@ -497,12 +500,9 @@ ChannelServer *channel_serve(const char *uri, ChannelAcceptFn *fn, void *opaque,
     if (!channel_address_parse(uri, true, &a, err)) {
         return NULL;
     }
-    fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || !channel_listen(fd, &a)) {
+    fd = channel_listen(&a);
+    if (fd < 0) {
         error_set_errno(err, errno, "migration channel %s: cannot listen on the address", uri);
-        if (fd >= 0) {
-            close(fd);
-        }
         return NULL;
     }
     s = g_new0(ChannelServer, 1);

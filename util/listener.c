@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -55,6 +56,28 @@ int socket_bind(int fd, const struct sockaddr *sa, socklen_t len, mode_t mode)
         return -1;
     }
     return chmod(path, mode);
+}
+
+int socket_listen(const struct sockaddr *sa, socklen_t len, mode_t mode, int backlog, bool v6_only)
+{
+    int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, saved;
+
+    if (fd < 0) {
+        return -1;
+    }
+    if (sa->sa_family != AF_UNIX) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    }
+    if (sa->sa_family == AF_INET6 && v6_only) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    }
+    if (socket_bind(fd, sa, len, mode) < 0 || listen(fd, backlog) < 0) {
+        saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
 }
 
 /* --- connections --- */

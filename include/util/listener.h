@@ -24,6 +24,18 @@
  */
 int socket_bind(int fd, const struct sockaddr *sa, socklen_t len, mode_t mode);
 
+/**
+ * socket_listen() - Create a stream socket that listens on an address.
+ * @mode:    as for socket_bind()
+ * @backlog: number of connections that wait for accept()
+ * @v6_only: an IPv6 address for all addresses of the host accepts no IPv4 connections
+ *
+ * Any thread. The caller owns the socket, which blocks until listener_new() changes it.
+ *
+ * Return: the socket, or -1 with errno.
+ */
+int socket_listen(const struct sockaddr *sa, socklen_t len, mode_t mode, int backlog, bool v6_only);
+
 /** socket_unlink() - Remove the file of a unix socket that was bound to this address, if the file
  * is a socket. */
 void socket_unlink(const struct sockaddr *sa);
