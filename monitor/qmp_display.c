@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ui/picture.h"
+#include "util/error.h"
 #include "util/outfile.h"
 
 /* A file that is being written. Its thread owns the picture and sets `err`. */
@@ -25,20 +26,25 @@ typedef struct Screendump {
     guint source; /* calls screendump_done() */
 } Screendump;
 
+static void screendump_free(Screendump *j)
+{
+    g_source_remove(j->source);
+    g_clear_error(&j->err);
+    picture_clear(&j->picture);
+    g_free(j->path);
+    g_free(j);
+}
+
 static void screendump_end(Screendump *j)
 {
     g_thread_join(j->thread);
-    g_source_remove(j->source);
     g_ptr_array_remove_fast(j->set->screendumps, j);
     if (j->deferred) {
         struct json_object *result = j->err ? NULL : json_object_new_object();
 
         qmp_deferred_finish(j->deferred, result, g_steal_pointer(&j->err));
     }
-    g_clear_error(&j->err);
-    picture_clear(&j->picture);
-    g_free(j->path);
-    g_free(j);
+    screendump_free(j);
 }
 
 static gboolean screendump_done(gpointer opaque)
@@ -77,9 +83,10 @@ void monitor_screendump_free(Machine *m)
     g_clear_pointer(&m->monitors->screendumps, g_ptr_array_unref);
 }
 
-static void screendump_start(Machine *m, const Picture *picture, PictureFormat format,
-                             const char *path)
+static bool screendump_start(Machine *m, const Picture *picture, PictureFormat format,
+                             const char *path, GError **err)
 {
+    g_autoptr(GError) why = NULL;
     Screendump *j = g_new0(Screendump, 1);
     GSource *source = g_source_new(&screendump_source, sizeof(GSource));
 
@@ -87,14 +94,19 @@ static void screendump_start(Machine *m, const Picture *picture, PictureFormat f
     j->picture = *picture;
     j->format = format;
     j->path = g_strdup(path);
-    if (!j->set->screendumps)
-        j->set->screendumps = g_ptr_array_new();
-    g_ptr_array_add(j->set->screendumps, j);
     g_source_set_callback(source, screendump_done, j, NULL);
     j->source = g_source_attach(source, NULL);
     g_source_unref(source);
+    j->thread = g_thread_try_new("screendump", screendump_write, j, &why);
+    if (!j->thread) {
+        screendump_free(j);
+        return error_set(err, ERROR_HOST, "screendump: no thread: %s", why->message);
+    }
+    if (!j->set->screendumps)
+        j->set->screendumps = g_ptr_array_new();
+    g_ptr_array_add(j->set->screendumps, j);
     j->deferred = qmp_defer(m);
-    j->thread = g_thread_new("screendump", screendump_write, j);
+    return true;
 }
 
 bool qmp_screendump(Machine *m, const QmpScreendumpArgs *args, GError **err)
@@ -113,8 +125,7 @@ bool qmp_screendump(Machine *m, const QmpScreendumpArgs *args, GError **err)
     d = display_find(m, args->device, args->has_head ? (unsigned)args->head : 0, err);
     if (!d || !picture_format_check(format, err) || !picture_capture(d, &picture, err))
         return false;
-    screendump_start(m, &picture, format, args->filename);
-    return true;
+    return screendump_start(m, &picture, format, args->filename, err);
 }
 
 /* --- human monitor --- */
