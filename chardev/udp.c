@@ -126,19 +126,27 @@ static bool udp_connect(Chardev *c, struct json_object *o, const struct addrinfo
     return true;
 }
 
-/* ipv4=on or ipv6=on, or the other of them off, selects a family. */
-static bool udp_read_family(Chardev *c, struct json_object *o, int *family, GError **err)
+static bool udp_read_option(struct json_object *o, const char *key, FamilyOption *option,
+                            GError **err)
 {
-    bool given4 = chardev_opt(o, "ipv4"), given6 = chardev_opt(o, "ipv6"), v4, v6;
+    bool on;
 
-    if (!chardev_opt_bool(o, "ipv4", !given6, &v4, err) ||
-        !chardev_opt_bool(o, "ipv6", !given4, &v6, err)) {
+    if (!chardev_opt_bool(o, key, false, &on, err)) {
         return false;
     }
-    v4 |= given6 && !v6 && !given4;
-    v6 |= given4 && !v4 && !given6;
-    *family = v4 && v6 ? AF_UNSPEC : v4 ? AF_INET : AF_INET6;
-    return v4 || v6 ||
+    *option = on ? FAMILY_ON : chardev_opt(o, key) ? FAMILY_OFF : FAMILY_AUTO;
+    return true;
+}
+
+static bool udp_read_family(Chardev *c, struct json_object *o, int *family, GError **err)
+{
+    FamilyOption ipv4, ipv6;
+
+    if (!udp_read_option(o, "ipv4", &ipv4, err) || !udp_read_option(o, "ipv6", &ipv6, err)) {
+        return false;
+    }
+    *family = resolve_family(ipv4, ipv6);
+    return *family >= 0 ||
            error_set(err, ERROR_USER,
                      "character device '%s': ipv4=off and ipv6=off exclude each address", c->id);
 }

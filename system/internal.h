@@ -56,8 +56,8 @@ typedef enum AccelKind {
 typedef struct VncSettings {
     bool given;
     char *address, *id, *secret, *audiodev;
-    bool password, lossy, ipv4, ipv6;
-    uint32_t share;
+    bool password, lossy;
+    uint32_t share, ipv4, ipv6; /* ipv4, ipv6: PlanOnOff */
     uint64_t to, connections;
 } VncSettings;
 

@@ -446,7 +446,7 @@ static const Option options[] = {
     { "parallel", "none", "the machine has no parallel port", ONLY("none"), .compat = true },
     { "audio", "none", "the machine has no audio device", ONLY("none"), .compat = true },
     { "audiodev", "none,id=ID", "silence, for audiodev= of -vnc", FN(opt_audiodev),
-      KEYS(audiodev_keys, "driver"), .compat = true },
+      KEYS(audiodev_keys, "driver") },
     { "nodefaults", NULL, "create no default devices", FLAG(nodefaults) },
     { "no-user-config", NULL, "there are no user configuration files", ONLY(NULL), .compat = true },
     { "no-acpi", NULL, "the machine has no ACPI tables", ONLY(NULL), .compat = true },

@@ -238,9 +238,9 @@ static const char *const no_sound[] = { "none", NULL };
 const PlanProp audiodev_keys[] = {
     ENUM_KEY("driver", 0, no_sound, "only none; the machine has no audio device"),
     STRING_KEY("id", 0, "name of the back end"),
-    { .name = "timer-period", .kind = PLAN_PROP_U32, .doc = "microseconds" },
-    { .name = "out.frequency", .kind = PLAN_PROP_U32, .doc = "samples per second" },
-    { .name = "in.frequency", .kind = PLAN_PROP_U32, .doc = "samples per second" },
+    { .name = "timer-period", .kind = PLAN_PROP_U32, .doc = "microseconds, without effect" },
+    { .name = "out.frequency", .kind = PLAN_PROP_U32, .doc = "samples per second, without effect" },
+    { .name = "in.frequency", .kind = PLAN_PROP_U32, .doc = "samples per second, without effect" },
 };
 KEYS(audiodev_keys);
 

@@ -6,6 +6,7 @@
 
 #include "options_internal.h"
 #include "ui/vnc.h"
+#include "util/connector.h"
 
 static const char *const share_policies[] = {
     [VNC_SHARE_ALLOW_EXCLUSIVE] = "allow-exclusive",
@@ -32,8 +33,10 @@ const PlanProp vnc_keys[] = {
     VNC_KEY("connections", U32, connections, .min = 1, .max = VNC_MAX_CLIENTS,
             .def = VNC_MAX_CLIENTS, .doc = "number of clients"),
     VNC_KEY("lossy", BOOL, lossy, .doc = "JPEG for clients that ask for a quality"),
-    VNC_KEY("ipv4", BOOL, ipv4, .doc = "listen on the IPv4 addresses of HOST"),
-    VNC_KEY("ipv6", BOOL, ipv6, .doc = "listen on the IPv6 addresses of HOST"),
+    VNC_KEY("ipv4", ONOFF, ipv4,
+            .doc = "listen on the IPv4 addresses of HOST; auto: unless only ipv6 is on"),
+    VNC_KEY("ipv6", ONOFF, ipv6,
+            .doc = "listen on the IPv6 addresses of HOST; auto: unless only ipv4 is on"),
     VNC_KEY("audiodev", STRING, audiodev, .doc = "id of an -audiodev none: silence for clients"),
     VNC_KEY("id", STRING, id, .doc = "name of the server in query-vnc-servers"),
 };
@@ -41,7 +44,6 @@ const size_t n_vnc_keys = G_N_ELEMENTS(vnc_keys);
 
 void options_vnc_init(Session *s)
 {
-    s->vnc.ipv4 = s->vnc.ipv6 = true;
     s->vnc.connections = VNC_MAX_CLIENTS;
     s->audiodevs = g_ptr_array_new_with_free_func(g_free);
 }
@@ -101,17 +103,35 @@ bool opt_audiodev(Session *s, const char *arg, GError **err)
     return true;
 }
 
+static FamilyOption vnc_family_option(uint32_t value)
+{
+    return value == PLAN_ON ? FAMILY_ON : value == PLAN_OFF ? FAMILY_OFF : FAMILY_AUTO;
+}
+
+/* Convert ipv4= and ipv6=, and check that the address is one of a network if they or to= is given.
+ */
+static bool vnc_read_family(const VncSettings *from, int *family, GError **err)
+{
+    const char *key = from->to ? "to" : from->ipv4 ? "ipv4" : from->ipv6 ? "ipv6" : NULL;
+
+    if (key && g_str_has_prefix(from->address, "unix:"))
+        return error_set(err, ERROR_USER, "vnc: %s= requires an address [HOST]:N, not '%s'", key,
+                         from->address);
+    *family = resolve_family(vnc_family_option(from->ipv4), vnc_family_option(from->ipv6));
+    return *family >= 0 ||
+           error_set(err, ERROR_USER, "vnc: ipv4=off and ipv6=off exclude each address of '%s'",
+                     from->address);
+}
+
 bool session_vnc_start(Session *s, GError **err)
 {
     const VncSettings *from = &s->vnc;
-    const VncOptions options = {
+    VncOptions options = {
         .address = from->address,
         .id = from->id,
         .password_secret = from->secret,
         .password = from->password,
         .lossy = from->lossy,
-        .no_ipv4 = !from->ipv4,
-        .no_ipv6 = !from->ipv6,
         .share = (VncShare)from->share,
         .last = from->to,
         .connections = from->connections,
@@ -121,5 +141,7 @@ bool session_vnc_start(Session *s, GError **err)
         return error_set(err, ERROR_USER,
                          "vnc: audiodev '%s' does not exist; -audiodev none,id=%s creates it",
                          from->audiodev, from->audiodev);
-    return !from->given || strcmp(from->address, "none") == 0 || vnc_start(s->m, &options, err);
+    if (!from->given || strcmp(from->address, "none") == 0)
+        return true;
+    return vnc_read_family(from, &options.family, err) && vnc_start(s->m, &options, err);
 }

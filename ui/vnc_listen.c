@@ -24,33 +24,28 @@ void vnc_peer_clear(VncPeer *p)
 void vnc_peer_set(VncPeer *p, const struct sockaddr *sa, socklen_t len)
 {
     char host[NI_MAXHOST] = "", service[NI_MAXSERV] = "";
+    bool is_unix = sa->sa_family == AF_UNIX;
+    size_t start = offsetof(struct sockaddr_un, sun_path);
 
     vnc_peer_clear(p);
-    if (sa->sa_family != AF_UNIX)
+    if (is_unix && len > start)
+        g_strlcpy(host, (const char *)sa + start, MIN(len - start + 1, sizeof(host)));
+    else if (!is_unix)
         getnameinfo(sa, len, host, sizeof(host), service, sizeof(service),
                     NI_NUMERICHOST | NI_NUMERICSERV);
-    *p = (VncPeer){ g_strdup(host), g_strdup(service),
-                    sa->sa_family == AF_UNIX    ? "unix"
+    *p = (VncPeer){ g_utf8_make_valid(host, -1), g_strdup(service),
+                    is_unix                     ? "unix"
                     : sa->sa_family == AF_INET6 ? "ipv6"
                                                 : "ipv4" };
 }
 
 /* Add a listening socket. Return 0 or errno. */
-static int vnc_listen_at(VncServer *v, const struct sockaddr *sa, socklen_t len)
+static int vnc_listen_at(VncServer *v, const struct sockaddr *sa, socklen_t len, bool v6_only)
 {
-    int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, saved;
+    int fd = socket_listen(sa, len, UNIX_SOCKET_MODE, VNC_BACKLOG, v6_only);
 
     if (fd < 0)
         return errno;
-    if (sa->sa_family != AF_UNIX)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (sa->sa_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-    if (socket_bind(fd, sa, len, UNIX_SOCKET_MODE) < 0 || listen(fd, VNC_BACKLOG) < 0) {
-        saved = errno;
-        close(fd);
-        return saved;
-    }
     v->fds[v->n_addresses] = fd;
     vnc_peer_set(&v->addresses[v->n_addresses++], sa, len);
     return 0;
@@ -84,40 +79,56 @@ static bool vnc_listen_unix(VncServer *v, const char *path, GError **err)
     if (v->m->dry_run)
         return true;
     g_strlcpy(sa.sun_path, path, sizeof(sa.sun_path));
-    failed = vnc_listen_at(v, (const struct sockaddr *)&sa, sizeof(sa));
+    failed = vnc_listen_at(v, (const struct sockaddr *)&sa, sizeof(sa), false);
     if (failed)
         return error_set_errno(err, failed, "vnc: cannot listen on '%s'", path);
     v->unix_path = g_strdup(path);
-    g_free(v->addresses[0].host);
-    v->addresses[0].host = g_strdup(path);
     return true;
 }
 
-/* Listen on all addresses of a host at one port. Return 0 or errno. */
-static int vnc_listen_port(VncServer *v, const char *host, uint64_t display,
-                           const VncOptions *options, GError **err)
+static void vnc_set_port(struct sockaddr *sa, uint16_t port)
 {
-    g_autofree char *port = g_strdup_printf("%" PRIu64, VNC_BASE_PORT + display);
-    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
-    struct addrinfo *list;
-    int failed = resolve_wait(host, port, &hints, &list);
+    if (sa->sa_family == AF_INET6)
+        ((struct sockaddr_in6 *)sa)->sin6_port = htons(port);
+    else
+        ((struct sockaddr_in *)sa)->sin_port = htons(port);
+}
 
-    if (failed) {
-        error_set(err, ERROR_HOST, "vnc: host '%s': %s", host, gai_strerror(failed));
-        return EHOSTUNREACH;
-    }
-    failed = EADDRNOTAVAIL;
+/* Listen on all addresses of a host at one port. Return 0 or errno. */
+static int vnc_listen_port(VncServer *v, const struct addrinfo *list, uint64_t display, int family)
+{
+    int failed = EADDRNOTAVAIL;
+
     for (const struct addrinfo *a = list; a && v->n_addresses < VNC_MAX_ADDRESSES; a = a->ai_next) {
-        if (a->ai_family == AF_INET6 ? options->no_ipv6 : options->no_ipv4)
-            continue;
-        failed = vnc_listen_at(v, a->ai_addr, a->ai_addrlen);
+        vnc_set_port(a->ai_addr, (uint16_t)(VNC_BASE_PORT + display));
+        failed = vnc_listen_at(v, a->ai_addr, a->ai_addrlen, family == AF_INET6);
         if (failed)
             break;
     }
-    freeaddrinfo(list);
     if (failed)
         vnc_listen_close(v);
     return failed;
+}
+
+/* Listen on a host at the first port that is not in use. */
+static bool vnc_listen_host(VncServer *v, const char *host, uint64_t display,
+                            const VncOptions *options, GError **err)
+{
+    const struct addrinfo hints = { .ai_family = options->family,
+                                    .ai_socktype = SOCK_STREAM,
+                                    .ai_flags = AI_PASSIVE };
+    struct addrinfo *list;
+    int failed = resolve_wait(host, NULL, &hints, &list);
+
+    if (failed)
+        return error_set(err, ERROR_HOST, "vnc: host '%s': %s", host, gai_strerror(failed));
+    for (uint64_t n = display; n <= MAX(display, options->last); n++) {
+        failed = vnc_listen_port(v, list, n, options->family);
+        if (failed != EADDRINUSE)
+            break;
+    }
+    freeaddrinfo(list);
+    return !failed || error_set_errno(err, failed, "vnc: cannot listen on '%s'", options->address);
 }
 
 /* Listen on "[HOST]:N". */
@@ -126,7 +137,6 @@ static bool vnc_listen_tcp(VncServer *v, const VncOptions *options, GError **err
     const char *text = options->address, *colon = strrchr(text, ':');
     g_autofree char *host = NULL;
     guint64 display;
-    int failed = 0;
 
     if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, 0, VNC_MAX_DISPLAY, &display, NULL))
         return error_set(err, ERROR_USER,
@@ -142,18 +152,9 @@ static bool vnc_listen_tcp(VncServer *v, const VncOptions *options, GError **err
                : g_strndup(text, (gsize)(colon - text));
     if (!*host) {
         g_free(host);
-        host = g_strdup(options->no_ipv4 ? "::1" : "127.0.0.1");
+        host = g_strdup(options->family == AF_INET6 ? "::1" : "127.0.0.1");
     }
-    if (v->m->dry_run)
-        return true;
-    for (uint64_t n = display; n <= MAX(display, options->last); n++) {
-        failed = vnc_listen_port(v, host, n, options, err);
-        if (failed != EADDRINUSE)
-            break;
-    }
-    if (failed && err && *err)
-        return false;
-    return !failed || error_set_errno(err, failed, "vnc: cannot listen on '%s'", text);
+    return v->m->dry_run || vnc_listen_host(v, host, display, options, err);
 }
 
 bool vnc_listen(VncServer *v, const VncOptions *options, GError **err)

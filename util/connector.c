@@ -135,6 +135,14 @@ int resolve_wait(const char *host, const char *port, const struct addrinfo *hint
     return r;
 }
 
+int resolve_family(FamilyOption ipv4, FamilyOption ipv6)
+{
+    bool v4 = ipv4 == FAMILY_ON || (ipv4 == FAMILY_AUTO && ipv6 != FAMILY_ON);
+    bool v6 = ipv6 == FAMILY_ON || (ipv6 == FAMILY_AUTO && ipv4 != FAMILY_ON);
+
+    return v4 && v6 ? AF_UNSPEC : v4 ? AF_INET : v6 ? AF_INET6 : -1;
+}
+
 /* --- connecting --- */
 
 struct Connector {

@@ -36,7 +36,7 @@ typedef struct VncOptions {
     const char *password_secret; /* id of a secret with the password; NULL: none */
     bool password;               /* clients need a password, which a monitor sets */
     bool lossy;                  /* compress with losses if the client asks for it */
-    bool no_ipv4, no_ipv6;       /* addresses of HOST that are not used */
+    int family;                  /* of the addresses of HOST that are used; AF_UNSPEC: all */
     VncShare share;
     uint64_t last;        /* last display number to try if the ports of earlier ones are in use */
     uint64_t connections; /* 1 to VNC_MAX_CLIENTS */

@@ -27,6 +27,18 @@
 int resolve_wait(const char *host, const char *port, const struct addrinfo *hints,
                  struct addrinfo **list);
 
+/* An option that selects addresses of a family, such as ipv4= and ipv6=. */
+typedef enum FamilyOption { FAMILY_AUTO, FAMILY_ON, FAMILY_OFF } FamilyOption;
+
+/**
+ * resolve_family() - Convert the options ipv4= and ipv6= to a family for getaddrinfo().
+ *
+ * An option that is on excludes the other family, unless that is on too.
+ *
+ * Return: AF_UNSPEC, AF_INET or AF_INET6; -1: both are off. Any thread.
+ */
+int resolve_family(FamilyOption ipv4, FamilyOption ipv6);
+
 typedef struct Connector Connector;
 
 /** connector_new_host() - Create a connector for a host and a port (SOCK_STREAM), which are

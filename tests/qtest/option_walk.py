@@ -39,8 +39,8 @@ GENERIC = ("device", "cpu", "M", "machine")
 
 def key_forms(prefix: str, key: dict) -> list[str]:
     """Return the forms of one key."""
-    kind = key.get("kind", "")
-    values = ["on", "off"] if kind == "bool" else key.get("values", [])
+    fixed = {"bool": ["on", "off"], "onoffauto": ["on", "off", "auto"]}
+    values = fixed.get(key.get("kind", ""), key.get("values", []))
     return [f"{prefix} {key['name']}={value}" for value in values or [""]]
 
 

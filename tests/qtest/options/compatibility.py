@@ -8,8 +8,6 @@ WITHOUT_EFFECT = {
     "-vga": (["-vga", "none"], "there is no display adapter"),
     "-parallel": (["-parallel", "none"], "there is no parallel port"),
     "-audio": (["-audio", "none"], "there is no sound"),
-    "-audiodev": (["-audiodev", "none,id=a"], "there is no sound"),
-    "-audiodev driver=none": (["-audiodev", "driver=none,id=a"], "there is no sound"),
     "-audiodev timer-period=": (["-audiodev", "none,id=a,timer-period=9"], "there is no sound"),
     "-audiodev out.frequency=": (["-audiodev", "none,id=a,out.frequency=9"], "there is no sound"),
     "-audiodev in.frequency=": (["-audiodev", "none,id=a,in.frequency=9"], "there is no sound"),

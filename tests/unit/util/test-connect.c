@@ -238,6 +238,24 @@ static void test_resolve(void)
     g_main_context_release(context);
 }
 
+static void test_family(void)
+{
+    static const struct {
+        FamilyOption ipv4, ipv6;
+        int family;
+    } cases[] = {
+        { FAMILY_AUTO, FAMILY_AUTO, AF_UNSPEC }, { FAMILY_ON, FAMILY_ON, AF_UNSPEC },
+        { FAMILY_ON, FAMILY_AUTO, AF_INET },     { FAMILY_ON, FAMILY_OFF, AF_INET },
+        { FAMILY_AUTO, FAMILY_OFF, AF_INET },    { FAMILY_AUTO, FAMILY_ON, AF_INET6 },
+        { FAMILY_OFF, FAMILY_ON, AF_INET6 },     { FAMILY_OFF, FAMILY_AUTO, AF_INET6 },
+        { FAMILY_OFF, FAMILY_OFF, -1 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_assert_cmpint(resolve_family(cases[i].ipv4, cases[i].ipv6), ==, cases[i].family);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -246,5 +264,6 @@ int main(int argc, char **argv)
     g_test_add_func("/connect/connect", test_connect);
     g_test_add_func("/connect/silent", test_silent);
     g_test_add_func("/connect/resolve", test_resolve);
+    g_test_add_func("/connect/family", test_family);
     return g_test_run();
 }
