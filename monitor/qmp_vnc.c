@@ -18,7 +18,6 @@ static const char *vnc_auth(bool password)
 typedef struct VncLists {
     const char *auth;
     struct json_object *servers, *clients;
-    const VncPeer *first;
 } VncLists;
 
 static void vnc_add_client(void *opaque, const VncPeer *p)
@@ -37,11 +36,16 @@ static void vnc_add_server(void *opaque, const VncPeer *p)
                                           p->host, p->service, p->family, false, l->auth }));
 }
 
-static void vnc_find_first(void *opaque, const VncPeer *p)
+/* The first address. */
+static void vnc_add_address(void *opaque, const VncPeer *p)
 {
-    VncLists *l = opaque;
+    QmpVncInfo *info = opaque;
 
-    l->first = l->first ? l->first : p;
+    if (info->host)
+        return;
+    info->host = p->host;
+    info->service = p->service;
+    info->family = p->family;
 }
 
 struct json_object *qmp_query_vnc(Machine *m, GError **err)
@@ -51,16 +55,11 @@ struct json_object *qmp_query_vnc(Machine *m, GError **err)
     bool password;
 
     info.enabled = vnc_query(m, &password) != NULL;
-    vnc_foreach_address(m, vnc_find_first, &l);
     if (info.enabled) {
         info.auth = vnc_auth(password);
         l.clients = info.clients = json_object_new_array();
         vnc_foreach_client(m, vnc_add_client, &l);
-    }
-    if (l.first) {
-        info.host = l.first->host;
-        info.service = l.first->service;
-        info.family = l.first->family;
+        vnc_foreach_address(m, vnc_add_address, &info);
     }
     return qmp_make_vnc_info(&info);
 }
@@ -74,7 +73,7 @@ struct json_object *qmp_query_vnc_servers(Machine *m, GError **err)
 
     if (!id)
         return list;
-    l = (VncLists){ vnc_auth(password), json_object_new_array(), json_object_new_array(), NULL };
+    l = (VncLists){ vnc_auth(password), json_object_new_array(), json_object_new_array() };
     vnc_foreach_address(m, vnc_add_server, &l);
     vnc_foreach_client(m, vnc_add_client, &l);
     json_object_array_add(list,

@@ -7,6 +7,9 @@
 
 #include "hw/core/display.h"
 
+/* Load pixman. False with an ERROR_HOST if it is not available. Machine lock. */
+bool pixels_prepare(GError **err);
+
 /**
  * pixels_convert() - Convert rows of a display.
  * @mode:   picture of the display

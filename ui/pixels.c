@@ -20,7 +20,7 @@ static struct {
     typeof(pixman_image_unref) *unref;
 } pixels_api; /* process-wide: functions of the library, set once under the machine lock */
 
-static bool pixels_load(GError **err)
+bool pixels_prepare(GError **err)
 {
     static const LibrarySymbol symbols[] = {
         { "pixman_image_create_bits", (void **)&pixels_api.create },
@@ -44,7 +44,7 @@ bool pixels_convert(const DisplayMode *mode, uint8_t *to, uint32_t stride, bool 
     pixman_image_t *source, *target;
     bool done;
 
-    if (!pixels_load(err))
+    if (!pixels_prepare(err))
         return false;
     source = pixels_api.create(
         pixels_format(mode->big_endian), width, height,
@@ -66,10 +66,15 @@ bool pixels_convert(const DisplayMode *mode, uint8_t *to, uint32_t stride, bool 
                              width, height);
 }
 #else
-bool pixels_convert(const DisplayMode *mode, uint8_t *to, uint32_t stride, bool rgb24,
-                    uint32_t first, uint32_t rows, GError **err)
+bool pixels_prepare(GError **err)
 {
     return error_set(err, ERROR_HOST,
                      "this build cannot show displays: it was configured without pixman");
+}
+
+bool pixels_convert(const DisplayMode *mode, uint8_t *to, uint32_t stride, bool rgb24,
+                    uint32_t first, uint32_t rows, GError **err)
+{
+    return pixels_prepare(err);
 }
 #endif

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "internal.h"
 #include "util/error.h"
 #include "util/library.h"
 
@@ -56,13 +57,14 @@ static gboolean vnc_woken(gpointer opaque)
     return G_SOURCE_CONTINUE;
 }
 
-/* Release the keys before the machine stops, because a release is not reported to a stopped one. */
+/* Release the keys before the machine stops, because a release is not reported to a stopped one.
+ * Those that the guest cannot receive yet are reported when it continues. */
 static void vnc_run_state(void *opaque, bool running, RunState state)
 {
-    VncServer *v = opaque;
-
-    for (unsigned i = 0; !running && i < v->n_clients; i++)
-        vnc_keys_release(&v->clients[i]);
+    if (running)
+        vnc_wake_main_any(opaque);
+    else
+        vnc_keys_stop(opaque);
 }
 
 /* --- starting and stopping --- */
@@ -94,7 +96,7 @@ static bool vnc_use_secret(VncServer *v, const char *id, GError **err)
 
 static bool vnc_run(VncServer *v, unsigned n_clients, GError **err)
 {
-    if (!vnc_load_library(&v->api, err))
+    if (!pixels_prepare(err) || !vnc_load_library(&v->api, err))
         return false;
     v->wake = g_source_new(&vnc_wake_source, sizeof(GSource));
     g_source_set_callback(v->wake, vnc_woken, v, NULL);
@@ -137,9 +139,9 @@ void vnc_stop(Machine *m)
     if (!v)
         return;
     vnc_listen_close(v);
-    timer_cancel(&v->keys_timer);
     vnc_clients_free(v);
-    vnc_view_free(v);
+    timer_cancel(&v->keys_timer);
+    vnc_view_stop(v);
     if (v->wake) {
         g_source_destroy(v->wake);
         g_source_unref(v->wake);

@@ -4,6 +4,7 @@
  */
 #include "ui/vnc.h"
 
+#include "internal.h"
 #include "util/error.h"
 
 static bool vnc_absent(GError **err)
@@ -14,7 +15,7 @@ static bool vnc_absent(GError **err)
 
 bool vnc_start(Machine *m, const VncOptions *options, GError **err)
 {
-    return vnc_absent(err);
+    return pixels_prepare(err) && vnc_absent(err);
 }
 
 void vnc_stop(Machine *m)

@@ -8,7 +8,10 @@
 
 #include "machine-events.h"
 #include "util/error.h"
+#include "util/log.h"
 #include "vnc_internal.h"
+
+enum { VNC_LOG_S = 10 };
 
 void vnc_wake_main_any(VncServer *v)
 {
@@ -21,6 +24,19 @@ void vnc_wake_clients(VncServer *v)
         if (v->clients[i].thread)
             eventfd_write(v->clients[i].wake, 1);
     }
+}
+
+void vnc_log_any(VncServer *v, const char *why)
+{
+    int64_t now = g_get_monotonic_time();
+    bool due;
+
+    g_mutex_lock(&v->lock);
+    due = !v->logged || now - v->logged > VNC_LOG_S * G_USEC_PER_SEC;
+    v->logged = due ? now : v->logged;
+    g_mutex_unlock(&v->lock);
+    if (due)
+        log_line("vnc: a client is disconnected: %s", why);
 }
 
 bool vnc_client_enter(VncClient *c, VncPhase phase)
@@ -90,7 +106,7 @@ static EventObject vnc_event_peer(const VncPeer *p, EventField *fields)
 static void vnc_client_event(const VncClient *c, VncEventFn *fn)
 {
     EventField server_fields[VNC_EVENT_FIELDS], client_fields[VNC_EVENT_FIELDS];
-    EventObject server = vnc_event_peer(&c->v->addresses[0], server_fields);
+    EventObject server = vnc_event_peer(&c->local, server_fields);
     EventObject client = vnc_event_peer(&c->peer, client_fields);
 
     server_fields[server.n_fields++] =
@@ -109,17 +125,26 @@ static VncClient *vnc_free_place(VncServer *v)
     return NULL;
 }
 
+/* Free a place whose thread has ended or does not exist. */
+static void vnc_client_clear(VncClient *c)
+{
+    close(c->fd);
+    close(c->wake);
+    vnc_peer_clear(&c->peer);
+    vnc_peer_clear(&c->local);
+}
+
 void vnc_clients_accept(void *opaque, int fd, const struct sockaddr_storage *from, socklen_t len)
 {
     VncServer *v = opaque;
     VncClient *c = vnc_free_place(v);
     int wake = c ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+    struct sockaddr_storage local = { 0 };
+    socklen_t local_len = sizeof(local);
+    g_autoptr(GError) err = NULL;
 
-    /* The library uses select(), which accepts only small descriptors. */
-    if (wake < 0 || fd >= FD_SETSIZE || wake >= FD_SETSIZE) {
+    if (wake < 0) {
         close(fd);
-        if (wake >= 0)
-            close(wake);
         return;
     }
     c->fd = fd;
@@ -127,20 +152,27 @@ void vnc_clients_accept(void *opaque, int fd, const struct sockaddr_storage *fro
     c->phase = c->reported = VNC_HANDSHAKE;
     c->exclusive = c->served = false;
     vnc_peer_set(&c->peer, (const struct sockaddr *)from, len);
-    vnc_client_event(c, event_vnc_connected);
+    getsockname(fd, (struct sockaddr *)&local, &local_len);
+    vnc_peer_set(&c->local, (const struct sockaddr *)&local, local_len);
     vnc_view_start(v);
-    c->thread = g_thread_new("vnc-client", vnc_client_thread, c);
+    c->thread = g_thread_try_new("vnc-client", vnc_client_thread, c, &err);
+    if (c->thread) {
+        vnc_client_event(c, event_vnc_connected);
+        return;
+    }
+    vnc_log_any(v, err->message);
+    vnc_client_clear(c);
+    vnc_clients_report(v); /* stops the view if there is no other client */
 }
 
 static void vnc_client_end(VncClient *c)
 {
     g_thread_join(c->thread);
     c->thread = NULL;
-    close(c->fd);
-    close(c->wake);
     vnc_keys_release(c);
+    vnc_keys_report(c->v);
     vnc_client_event(c, event_vnc_disconnected);
-    vnc_peer_clear(&c->peer);
+    vnc_client_clear(c);
 }
 
 /* Disconnect the other clients after one asked for a session of its own. v->lock held. */

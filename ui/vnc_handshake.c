@@ -82,16 +82,14 @@ static bool vnc_create(VncHandshake *h)
     VncServer *v = c->v;
     char unread[sizeof(plain)];
 
-    if (send(h->outer, plain, sizeof(plain), MSG_NOSIGNAL) != (ssize_t)sizeof(plain))
+    if (send(h->outer, plain, sizeof(plain), MSG_NOSIGNAL) != (ssize_t)sizeof(plain)) {
+        close(h->inner);
         return false;
+    }
     g_mutex_lock(&v->library);
     c->cl = v->api.new_client(c->screen, h->inner); /* closes the socket if it fails */
     g_mutex_unlock(&v->library);
-    if (!c->cl) {
-        h->inner = -1;
-        return false;
-    }
-    return recv(h->inner, unread, sizeof(unread), MSG_DONTWAIT) == (ssize_t)sizeof(unread);
+    return c->cl && recv(h->inner, unread, sizeof(unread), MSG_DONTWAIT) == (ssize_t)sizeof(unread);
 }
 
 /* Return the size of the message that the library expects; 0: the handshake is complete. */
@@ -175,6 +173,7 @@ bool vnc_handshake(VncClient *c)
     h.outer = pair[1];
     h.deadline = g_get_monotonic_time() + VNC_HANDSHAKE_MS * INT64_C(1000);
     if (h.inner >= FD_SETSIZE) {
+        vnc_log_any(c->v, "the library accepts only descriptors below " G_STRINGIFY(FD_SETSIZE));
         close(h.inner);
         done = false;
     } else {

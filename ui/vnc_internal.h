@@ -22,7 +22,8 @@ enum {
     VNC_MAX_BANDS = DISPLAY_MAX_SIZE / VNC_BAND,
     VNC_MAX_CODE = 256, /* keys of a keyboard have smaller codes */
     VNC_KEY_RETRY_MS = 5,
-    VNC_KEY_LIMIT_MS = 1000, /* a guest that does not receive keys loses them */
+    VNC_KEY_LIMIT_MS = 1000,    /* a guest that does not receive keys loses presses */
+    VNC_RELEASE_RETRY_MS = 100, /* after this limit; releases are not lost */
     VNC_HANDSHAKE_MS = 10000,
     VNC_STALL_MS = 60000, /* a client that neither accepts a byte nor completes a message */
 };
@@ -66,13 +67,14 @@ typedef struct VncView {
 typedef struct VncServer VncServer;
 typedef enum VncPhase { VNC_HANDSHAKE, VNC_SERVING, VNC_ENDED } VncPhase;
 
-/* A place for a client. `thread`, `reported`, `peer`, `pressed`: main loop; `phase`: v->lock;
- * `screen` and the members after `cl`: the thread. The sockets are valid while `thread` is. */
+/* A place for a client. `thread`, `reported`, `peer`, `local`, `pressed`: main loop; `phase`:
+ * v->lock; `screen` and the members after `cl`: the thread. The sockets are valid while `thread`
+ * is. */
 typedef struct VncClient {
     VncServer *v;
     rfbScreenInfoPtr screen; /* of this client alone */
     GThread *thread;         /* NULL: the place is free */
-    VncPeer peer;
+    VncPeer peer, local;     /* both ends of the connection */
     VncPhase phase, reported;
     uint8_t pressed[VNC_MAX_CODE / 8]; /* keys that the client holds */
     int fd, wake;                      /* socket; eventfd */
@@ -104,15 +106,18 @@ struct VncServer {
     unsigned n_addresses;
     char *unix_path;
     VncView view;
-    GSource *wake;       /* calls the main loop after a key or a change of a phase */
-    Timer keys_timer;    /* armed while the guest has not received earlier keys */
-    unsigned keys_waits; /* turns of the timer since a key was received */
+    GSource *wake;                      /* calls the main loop after a key or a change of a phase */
+    Timer keys_timer;                   /* armed while the guest has not received earlier keys */
+    unsigned keys_waits;                /* turns of the timer since a key was received */
+    uint8_t releases[VNC_MAX_CODE / 8]; /* keys that no client holds, of which the guest has not
+                                         * received the release; machine lock */
     VncClient *clients;
     unsigned n_clients;
     /* Serialises the calls of the library that use its process-wide state: new clients and their
      * handshake. They do not wait for the client. */
     GMutex library;
-    GMutex lock; /* the members below, and those of clients */
+    GMutex lock;    /* the members below, and those of clients */
+    int64_t logged; /* time of the last line of vnc_log_any(); us, 0: none */
     GCond keys_taken;
     bool stopping;
     char password[VNC_MAX_PASSWORD + 1];
@@ -127,6 +132,7 @@ struct VncServer {
 bool vnc_listen(VncServer *v, const VncOptions *options, GError **err);
 void vnc_listen_close(VncServer *v);
 void vnc_peer_clear(VncPeer *p);
+/* A unix socket has a path as its host, or "" if it has no name. */
 void vnc_peer_set(VncPeer *p, const struct sockaddr *sa, socklen_t len);
 
 /* vnc_clients.c. _init: create the places, before the first connection. _accept: a ListenerFn.
@@ -136,6 +142,8 @@ void vnc_clients_accept(void *opaque, int fd, const struct sockaddr_storage *fro
 void vnc_clients_free(VncServer *v);
 /* Report what the threads of clients did. Machine lock. */
 void vnc_clients_report(VncServer *v);
+/* Log why a client is disconnected, at most once in 10 s. */
+void vnc_log_any(VncServer *v, const char *why);
 /* Wake the main loop. Any thread. */
 void vnc_wake_main_any(VncServer *v);
 /* Wake the threads of all clients. Machine lock. */
@@ -152,24 +160,24 @@ extern rfbProtocolExtension vnc_key_extension; /* process-wide state of the libr
  */
 bool vnc_handshake(VncClient *c);
 
-/* vnc_view.c. _start and _stop begin and end copying. Machine lock. */
+/* vnc_view.c. _start and _stop begin and end copying. Machine lock. _stop: no client has a thread.
+ */
 void vnc_view_start(VncServer *v);
 void vnc_view_stop(VncServer *v);
-void vnc_view_free(VncServer *v);
 /* Copy what changed to the client and mark it for the library. False: no memory. Thread of the
  * client. */
 bool vnc_view_copy(VncClient *c);
-/* Set the size that ServerInit reports. Thread of the client. */
-void vnc_view_size(VncClient *c);
+/* Set the size that ServerInit reports. False: no memory. Thread of the client. */
+bool vnc_view_size(VncClient *c);
 
 /* vnc_keys.c. _send: pass a key to the main loop, waiting while too many wait (thread of the
- * client). _report: report the keys that wait; those
- * that the guest cannot receive yet continue to wait. _release: drop the keys
- * of a client that wait, and release those that it holds.
- * Machine lock. */
+ * client). _report: report the keys that wait; those that the guest cannot receive yet continue to
+ * wait. _release: drop the keys of a client that wait, and let the releases of those that it holds
+ * wait. _stop: release all keys of all clients, in a RunStateFn. Machine lock. */
 void vnc_keys_send(VncClient *c, uint16_t code, bool down);
 void vnc_keys_report(VncServer *v);
 void vnc_keys_release(VncClient *c);
+void vnc_keys_stop(VncServer *v);
 /* Return whether keys of a client wait. */
 bool vnc_keys_waiting(VncClient *c);
 /* The code of a key symbol of X11; 0: none. */

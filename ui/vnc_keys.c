@@ -81,17 +81,47 @@ void vnc_keys_send(VncClient *c, uint16_t code, bool down)
     vnc_wake_main_any(v);
 }
 
+/* --- the main loop --- */
+
+/* Return whether a client holds a key, and change that. */
+static bool vnc_key_hold(VncClient *c, unsigned code, bool down)
+{
+    uint8_t *held = &c->pressed[code / 8], bit = (uint8_t)(1u << code % 8);
+    bool before = *held & bit;
+
+    *held = (uint8_t)(down ? *held | bit : *held & ~bit);
+    return before;
+}
+
 /* Report a key to the guest. A key that the client does not hold is not released. False: try again
  * later. */
 static bool vnc_key_report(const VncKey *k)
 {
-    uint8_t *held = &k->c->pressed[k->code / 8], bit = (uint8_t)(1u << k->code % 8);
+    bool held = k->c->pressed[k->code / 8] >> k->code % 8 & 1;
 
-    if (!keyboard_ready(k->c->v->m, NULL) || (!k->down && !(*held & bit)))
+    if (!keyboard_ready(k->c->v->m, NULL) || (!k->down && !held))
         return true;
     if (!keyboard_report(k->c->v->m, k->code, k->down))
         return false;
-    *held = (uint8_t)(k->down ? *held | bit : *held & ~bit);
+    vnc_key_hold(k->c, k->code, k->down);
+    return true;
+}
+
+static void vnc_key_release_later(VncServer *v, unsigned code)
+{
+    v->releases[code / 8] |= (uint8_t)(1u << code % 8);
+}
+
+/* Report the releases that wait. False: some still do. */
+static bool vnc_releases_report(VncServer *v)
+{
+    for (unsigned code = 0; code < VNC_MAX_CODE; code++) {
+        uint8_t *byte = &v->releases[code / 8], bit = (uint8_t)(1u << code % 8);
+
+        if (*byte & bit && !keyboard_report(v->m, (uint16_t)code, false))
+            return false;
+        *byte &= (uint8_t)~bit;
+    }
     return true;
 }
 
@@ -102,26 +132,38 @@ static void vnc_keys_retry(void *opaque)
     vnc_clients_report(opaque); /* a client ends after its keys */
 }
 
+static void vnc_keys_arm(VncServer *v, unsigned ms)
+{
+    timer_setup_plain(&v->keys_timer, v->m, CLOCK_KIND_REALTIME, vnc_keys_retry, v);
+    timer_arm_ns(&v->keys_timer, ms * UINT64_C(1000000));
+}
+
 void vnc_keys_report(VncServer *v)
 {
     VncKey keys[VNC_MAX_KEYS];
     unsigned n, done = 0;
+    bool released, lost;
 
+    if (timer_armed(&v->keys_timer))
+        return;
     g_mutex_lock(&v->lock);
     n = v->n_keys;
     memcpy(keys, v->keys, n * sizeof(keys[0]));
     g_mutex_unlock(&v->lock);
-    if (timer_armed(&v->keys_timer))
-        return;
-    while (done < n && vnc_key_report(&keys[done]))
+    /* A machine that does not run receives the releases when it continues. */
+    released = !machine_active(v->m) || vnc_releases_report(v);
+    while (released && done < n && vnc_key_report(&keys[done]))
         done++;
-    v->keys_waits = done || !n ? 0 : v->keys_waits + 1;
-    if (v->keys_waits > VNC_KEY_LIMIT_MS / VNC_KEY_RETRY_MS)
-        done = n;
-    if (done < n) {
-        timer_setup_plain(&v->keys_timer, v->m, CLOCK_KIND_REALTIME, vnc_keys_retry, v);
-        timer_arm_ns(&v->keys_timer, VNC_KEY_RETRY_MS * UINT64_C(1000000));
+    v->keys_waits = done || (released && !n) ? 0 : v->keys_waits + 1;
+    lost = v->keys_waits > VNC_KEY_LIMIT_MS / VNC_KEY_RETRY_MS;
+    for (; lost && done < n; done++) {
+        if (!keys[done].down && vnc_key_hold(keys[done].c, keys[done].code, false)) {
+            vnc_key_release_later(v, keys[done].code);
+            released = false;
+        }
     }
+    if (done < n || !released)
+        vnc_keys_arm(v, lost ? VNC_RELEASE_RETRY_MS : VNC_KEY_RETRY_MS);
     g_mutex_lock(&v->lock);
     v->n_keys -= done;
     memmove(v->keys, v->keys + done, v->n_keys * sizeof(v->keys[0]));
@@ -161,8 +203,14 @@ void vnc_keys_release(VncClient *c)
 {
     vnc_keys_drop(c);
     for (unsigned code = 0; code < VNC_MAX_CODE; code++) {
-        if (c->pressed[code / 8] >> code % 8 & 1)
-            keyboard_report(c->v->m, (uint16_t)code, false);
+        if (vnc_key_hold(c, code, false))
+            vnc_key_release_later(c->v, code);
     }
-    memset(c->pressed, 0, sizeof(c->pressed));
+}
+
+void vnc_keys_stop(VncServer *v)
+{
+    for (unsigned i = 0; i < v->n_clients; i++)
+        vnc_keys_release(&v->clients[i]);
+    vnc_releases_report(v);
 }

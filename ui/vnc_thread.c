@@ -195,8 +195,7 @@ gpointer vnc_client_thread(gpointer client)
     c->cl = NULL;
     c->screen->passwordCheck = vnc_check_password;
     c->screen->authPasswdData = v->needs_password ? v : NULL;
-    vnc_view_size(c);
-    if (vnc_handshake(c) && vnc_client_enter(c, VNC_SERVING))
+    if (vnc_view_size(c) && vnc_handshake(c) && vnc_client_enter(c, VNC_SERVING))
         vnc_serve(c);
     if (c->cl) {
         if (c->cl->sock != RFB_INVALID_SOCKET)

@@ -17,7 +17,7 @@ enum {
     VNC_VIEW_MS = 40,
     VNC_RETRY_MS = 2,
     VNC_PIXEL = 4,
-    VNC_PASS_BYTES = 16 << 20, /* pixels that one pass examines */
+    VNC_PASS_BYTES = 2 << 20, /* pixels that one pass copies: about a millisecond */
     VNC_LONG_BITS = 8 * sizeof(long),
 };
 
@@ -119,8 +119,8 @@ static bool vnc_band_written(const DisplayMode *mode, const VncPages *p, uint32_
     return false;
 }
 
-/* Examine the bands [first, end). */
-static void vnc_copy_written(VncServer *v, uint32_t first, uint32_t end)
+/* Copy the bands [first, end) that were written. False: none of their pages was. */
+static bool vnc_copy_written(VncServer *v, uint32_t first, uint32_t end)
 {
     const DisplayMode *mode = &v->view.mode;
     uint64_t start = mode->offset + (uint64_t)first * VNC_BAND * mode->stride;
@@ -131,7 +131,7 @@ static void vnc_copy_written(VncServer *v, uint32_t first, uint32_t end)
 
     p.n = ((last - 1) >> RAM_PAGE_BITS) - p.first + 1;
     if (!ram_view_changed_any(p.ram, p.first, p.n))
-        return;
+        return false;
     p.bitmap = g_new(unsigned long, p.n / VNC_LONG_BITS + 1);
     cpus_exclusive(v->m, vnc_pages_fetch, &p);
     for (uint32_t band = first; band < end; band++) {
@@ -139,6 +139,7 @@ static void vnc_copy_written(VncServer *v, uint32_t first, uint32_t end)
             vnc_copy_band(&v->view, band);
     }
     g_free(p.bitmap);
+    return true;
 }
 
 /* Begin a mode: allocate its pixels. Its bands are copied because tracking marks all pages. */
@@ -182,8 +183,9 @@ static unsigned vnc_pass(VncServer *v)
     VncView *view = &v->view;
     const Display *d = display_first(v->m);
     DisplayMode mode = { 0 };
-    uint32_t first, end, bands;
+    uint32_t step, bands;
     uint64_t seq = view->seq;
+    bool copied;
 
     if (!d || !d->mode(d->dev, &mode))
         mode = (DisplayMode){ 0 };
@@ -191,10 +193,13 @@ static unsigned vnc_pass(VncServer *v)
         vnc_set_mode(v, &mode);
     if (view->mode.ram) {
         bands = vnc_bands(view->mode.height);
-        first = view->next_band;
-        end = MIN(bands, first + 1 + VNC_PASS_BYTES / (VNC_BAND * vnc_row_bytes(view->width)));
-        vnc_copy_written(v, first, (uint32_t)end);
-        view->next_band = end < bands ? end : 0;
+        step = (uint32_t)(1 + VNC_PASS_BYTES / (VNC_BAND * vnc_row_bytes(view->width)));
+        do {
+            uint32_t first = view->next_band, end = MIN(bands, first + step);
+
+            copied = vnc_copy_written(v, first, end);
+            view->next_band = end < bands ? end : 0;
+        } while (!copied && view->next_band);
     }
     if (view->seq != seq)
         vnc_wake_clients(v);
@@ -228,13 +233,14 @@ void vnc_view_stop(VncServer *v)
     timer_cancel(&view->timer);
     vnc_track(v, NULL);
     view->mode = (DisplayMode){ 0 };
+    view->width = view->height = 0;
     g_clear_pointer(&view->pixels, g_free);
     g_clear_pointer(&view->scratch, g_free);
 }
 
 /* --- clients --- */
 
-void vnc_view_size(VncClient *c)
+bool vnc_view_size(VncClient *c)
 {
     VncView *view = &c->v->view;
 
@@ -257,6 +263,7 @@ void vnc_view_size(VncClient *c)
     };
     c->width = c->height = 0;
     c->seen = 0;
+    return c->screen->width > 0;
 }
 
 /* Give the library a picture of another size. */
@@ -306,9 +313,4 @@ bool vnc_view_copy(VncClient *c)
     c->seen = view->seq;
     g_mutex_unlock(&view->lock);
     return done;
-}
-
-void vnc_view_free(VncServer *v)
-{
-    vnc_view_stop(v);
 }

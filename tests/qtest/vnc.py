@@ -7,20 +7,23 @@ import contextlib
 import os
 import random
 import re
+import resource
 import shutil
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
+import time
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 import display  # noqa: E402
-from display import EMULATOR, check, draw, loaded, set_mode, start  # noqa: E402
+from display import EMULATOR, draw, loaded, set_mode, start  # noqa: E402
 from emulator import QmpError, TestFailure  # noqa: E402
 from pixels import read_png, read_ppm  # noqa: E402
 from rfbclient import DESKTOP_SIZE, QEMU_KEYS, RAW, Refused, RfbClient  # noqa: E402
+from tap import Skip, check, run  # noqa: E402
 from waiting import scaled, until  # noqa: E402
 
 MACHINE = ["-M", "virt", "-device", "bochs-display,id=d,addr=4,vgamem=4M"]
@@ -93,29 +96,53 @@ def test_pixels(folder):
         shows(client, (640, 480, bytes(640 * 480 * 3)))
 
 
+def part(picture, width, height):
+    """Return the upper left part of a picture, black beyond its edges."""
+    have_width, have_height, pixels = picture
+    rows = []
+    for y in range(height):
+        row = pixels[3 * have_width * y:3 * have_width * (y + 1)] if y < have_height else b""
+        rows.append(row[:3 * width].ljust(3 * width, b"\0"))
+    return width, height, b"".join(rows)
+
+
 def test_no_resize(folder):
     """A client that does not accept changes of the size gets the part of the picture that fits."""
-    with server(folder) as (machine, path), RfbClient(path) as client:
+    with server(folder) as (machine, path):
         set_mode(machine, 200, 200)
         draw(machine, 200 * 200)
-        until("the mode", lambda: dump(machine, folder)[0] == 200)
+        no_resize(machine, path, folder)
+
+
+def no_resize(machine, path, folder):
+    """Change the mode while such a client is connected."""
+    with RfbClient(path) as client:
         client.start()
+        check((client.width, client.height) == (200, 200), (client.width, client.height))
         client.encodings(RAW)
-        client.request()
-        client.update()
-        size = client.width, client.height
-        for width, height in ((64, 64), (700, 500), (100, 900)):
+        shows(client, dump(machine, folder))
+        for width, height in ((64, 64), (300, 250), (100, 400)):
             set_mode(machine, width, height)
-            client.request()
-            client.update()
-            check((client.width, client.height) == size, "another size")
+            draw(machine, width * height)
+            visible = min(width, 200), min(height, 200)
+
+            def same():
+                client.request()
+                client.update()
+                return part(client.rgb(), *visible) == part(dump(machine, folder), *visible)
+            until(f"the part of {width} x {height}", same)
+            check((client.width, client.height) == (200, 200), "another size")
 
 
-def test_viewers(folder):
-    """Viewers of Debian see the pixels of screendump, also with a password."""
-    if not shutil.which("gvnccapture"):
-        print("# gvnccapture is not installed (package gvncviewer)")
-        return
+def need_viewer(name, package):
+    """Skip the test if a viewer is not installed."""
+    if not shutil.which(name):
+        raise Skip(f"{name} is not installed (package {package})")
+
+
+def test_gvnccapture(folder):
+    """A viewer of Debian sees the pixels of screendump."""
+    need_viewer("gvnccapture", "gvncviewer")
     with start(EMULATOR, *MACHINE, "-vnc", "127.0.0.1:20,to=2000,share=ignore") as machine:
         set_mode(machine, 320, 200)
         draw(machine, 320 * 200)
@@ -123,9 +150,11 @@ def test_viewers(folder):
         subprocess.run(["gvnccapture", f"127.0.0.1:{number}", f"{folder}/a.png"], check=True,
                        timeout=scaled(60), stdout=subprocess.DEVNULL)
         check(read_png(f"{folder}/a.png") == dump(machine, folder), "gvnccapture sees other pixels")
-    if not shutil.which("vncsnapshot"):
-        print("# vncsnapshot is not installed")
-        return
+
+
+def test_vncsnapshot(folder):
+    """A viewer of Debian connects with a password, and not with another one."""
+    need_viewer("vncsnapshot", "vncsnapshot")
     Path(f"{folder}/password").write_bytes(bytes.fromhex("dbd83cfd727a1458"))    # "password"
     for secret, status in (("password", 0), ("passwore", 1)):
         with start(EMULATOR, *MACHINE, "-object", f"secret,id=s,data={secret}", "-vnc",
@@ -316,14 +345,105 @@ def test_hostile(folder):
         check(machine.errors.count("\n") < 10, machine.errors)
 
 
+def limit_memory(machine, more):
+    """Limit the address space of the process to its size and `more` bytes; None: no limit."""
+    text = Path(f"/proc/{machine.pid}/status").read_text(encoding="utf-8")
+    size = int(re.search(r"VmSize:\s+(\d+)", text)[1]) << 10
+    limit = resource.RLIM_INFINITY if more is None else size + more
+    resource.prlimit(machine.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+
+def need_limit(machine):
+    """Skip the test if the allocator of the process does not survive a limit of its memory."""
+    if "libasan" in Path(f"/proc/{machine.pid}/maps").read_text(encoding="utf-8"):
+        raise Skip("AddressSanitizer ends the process")
+
+
+def test_no_thread(folder):
+    """Without memory for the stack of a thread, a client is disconnected and a screendump fails; the
+    process continues."""
+    with server(folder) as (machine, path):
+        need_limit(machine)
+        limit_memory(machine, 6 << 20)      # a stack has 8 MiB
+        with contextlib.ExitStack() as stack:
+            for count in range(30):     # a stack of an ended thread may be used again
+                client = stack.enter_context(RfbClient(path))
+                try:
+                    client.start()
+                except Refused:
+                    break
+            check(count < 29, "30 clients have a thread")
+            for name in ("a", "b", "c"):
+                try:
+                    machine.qmp.command("screendump", filename=f"{folder}/{name}.ppm")
+                except QmpError as error:
+                    check("thread" in str(error), error)
+                    break
+            else:
+                raise TestFailure("screendump has a thread")
+            check(not accepted(path), "accepted")
+        until("no client", lambda: not clients(machine))
+        limit_memory(machine, None)
+        RfbClient(path).start().close()
+        machine.qmp.command("screendump", filename=f"{folder}/d.ppm")
+        check(machine.errors.count("a client is disconnected") == 1, machine.errors)
+
+
+def test_no_memory(folder):
+    """Without memory for the picture, a client is disconnected."""
+    with mock.patch.dict(os.environ, MALLOC_ARENA_MAX="1"), server(folder) as (machine, path):
+        need_limit(machine)
+        set_mode(machine, 1024, 1000)
+        RfbClient(path).start().close()     # its stack is used again
+        machine.qmp.wait_event("VNC_DISCONNECTED", 30)
+        machine.qmp.command("query-vnc")    # the picture is freed
+        limit_memory(machine, 1 << 20)      # that of the next client has 4 MB
+        refused(path, "closed")
+        machine.qmp.wait_event("VNC_DISCONNECTED", 30)
+        limit_memory(machine, None)
+        with RfbClient(path) as client:
+            client.start()
+            check((client.width, client.height) == (1024, 1000), (client.width, client.height))
+            client.encodings(RAW)
+            client.request()
+            client.update()
+
+
+def test_descriptors(folder):
+    """The library cannot use descriptors from 1024: clients are disconnected, with one message."""
+    script = Path(f"{folder}/program")
+    script.write_text("#!/bin/bash\nulimit -n 4096 || exit 9\n"
+                      "for ((i = 0; i < 1024; i++)); do exec {fd}</dev/null; done\n"
+                      f"exec {EMULATOR} \"$@\"\n", encoding="utf-8")
+    script.chmod(0o700)
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096:
+        raise Skip("the limit of descriptors is below 4096")
+    with start(script, *MACHINE, "-vnc", f"unix:{folder}/vnc") as machine:
+        machine.qmp.command("query-status")
+        for _ in range(3):
+            check(not accepted(f"{folder}/vnc"), "accepted")
+        check(machine.errors.count("descriptors below 1024") == 1, machine.errors)
+
+
+def test_libraries(folder):
+    """A library that cannot be loaded is named at the start, and not only when a client connects."""
+    for name in ("libpixman-1.so.0", "libvncserver.so.1"):
+        file = Path(folder) / name
+        file.write_text("no library", encoding="utf-8")
+        failed(f"unix:{folder}/vnc", name, environment={"LD_LIBRARY_PATH": folder})
+        file.unlink()
+
+
 def test_handshake_limit(folder):
     """A client that does not complete the handshake is disconnected after 10 s and keeps its place
     no longer."""
     with server(folder, settings=",connections=1") as (_, path):
         with RfbClient(path) as client:
             client.receive(12)
+            begin = time.monotonic()
             client.send(b"RFB 0")
             check(client.closed(), "not closed")
+            check(time.monotonic() - begin > 5, f"closed after {time.monotonic() - begin} s")
         until("an accepted client", lambda: accepted(path))
 
 
@@ -355,6 +475,14 @@ def test_events(folder):
                                       "  Auth: none", ""], repr(out))
         machine.qmp.wait_event("VNC_DISCONNECTED", 30)
         check(not clients(machine), "a client")
+    with start(EMULATOR, "-M", "virt", "-vnc", "0.0.0.0:20,to=2000") as machine:
+        port = machine.qmp.command("query-vnc")["service"]
+        for address in ("127.0.0.1", "127.0.0.2"):
+            with RfbClient((address, int(port))) as client:
+                client.start()
+            for name in ("VNC_CONNECTED", "VNC_INITIALIZED", "VNC_DISCONNECTED"):
+                found = machine.qmp.wait_event(name, 30)["data"]["server"]
+                check((found["host"], found["service"]) == (address, port), found)
     with start(EMULATOR, "-M", "virt") as machine:
         check(machine.qmp.command("query-vnc") == {"enabled": False}, "enabled")
         check(machine.qmp.command("query-vnc-servers") == [], "a server")
@@ -391,10 +519,11 @@ def test_addresses(folder):
     check(not os.path.exists(path), "the socket remains")
 
 
-def failed(vnc, reason, *options):
+def failed(vnc, reason, *options, environment=None):
     """Check that the emulator does not start."""
     done = subprocess.run([EMULATOR, "-M", "virt", "-nodefaults", "-display", "none", *options,
-                           "-vnc", vnc], capture_output=True, text=True, timeout=scaled(60), check=False)
+                           "-vnc", vnc], capture_output=True, text=True, timeout=scaled(60), check=False,
+                          env=os.environ | (environment or {}))
     check(done.returncode == 1 and reason in done.stderr, f"{vnc}: {done}")
 
 
@@ -402,7 +531,11 @@ def test_messages(folder):
     """Each setting that is not supported is named."""
     for vnc, reason in ((":x", "is not an address"), ("5900", "is not an address"),
                         (":59636", "0 to 59635"), ("unix:", "1 to 107"),
-                        (":5,to=4", "to=4 is below"), (":0,websocket=on", "key 'websocket'"),
+                        (":5,to=4", "to=4 is below"),
+                        ("unix:/tmp/v,to=5", "to= requires an address"),
+                        ("unix:/tmp/v,ipv4=on", "ipv4= requires an address"),
+                        ("unix:/tmp/v,ipv6=off", "ipv6= requires an address"),
+                        (":0,ipv4=off,ipv6=off", "exclude each address of ':0'"), (":0,websocket=on", "key 'websocket'"),
                         (":0,tls-creds=t", "key 'tls-creds'"), (":0,sasl=on", "key 'sasl'"),
                         (":0,reverse=on", "key 'reverse'"), (":0,share=never", "share"),
                         (":0,connections=0", "connections"), (":0,connections=33", "connections"),
@@ -425,9 +558,10 @@ def test_messages(folder):
 
 def test_keys(folder):
     """Keys of clients are accepted with and without a keyboard, and the QEMU extended key event is
-    confirmed. tests/guest/display.py types text."""
-    with server(folder, "-device", "virtio-keyboard-pci") as (machine, path):
-        with RfbClient(path) as client:
+    confirmed. tests/guest/display.py types text; tests/unit/ui/test-vnc.c checks keys that a
+    keyboard cannot report at once."""
+    for keyboard in ([], ["-device", "virtio-keyboard-pci"]):
+        with server(folder, *keyboard) as (machine, path), RfbClient(path) as client:
             client.start()
             client.encodings(RAW, QEMU_KEYS)
             client.update()
@@ -435,25 +569,9 @@ def test_keys(folder):
             client.type("Some text\n" * 50)
             client.qemu_key(0x61, 0x1E, True)
             client.request()
-            client.update()
-
-
-def main():
-    """Run each test."""
-    tests = [(name, fn) for name, fn in sorted(globals().items()) if name.startswith("test_")]
-    print(f"1..{len(tests)}")
-    bad = 0
-    for number, (name, fn) in enumerate(tests, 1):
-        try:
-            with tempfile.TemporaryDirectory(prefix="backplane-vnc-") as folder:
-                fn(folder)
-            print(f"ok {number} - {name[5:]}", flush=True)
-        except (TestFailure, QmpError, AssertionError, OSError,
-                subprocess.SubprocessError) as error:
-            bad += 1
-            print(f"not ok {number} - {name[5:]}\n# {error}", flush=True)
-    return bad != 0
+            client.update()             # the messages before it were processed
+            check(len(clients(machine)) == 1, "no client")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(globals(), "vnc", sys.argv[1:]))
