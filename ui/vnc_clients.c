@@ -39,18 +39,32 @@ void vnc_log_any(VncServer *v, const char *why)
         log_line("vnc: a client is disconnected: %s", why);
 }
 
-bool vnc_client_enter(VncClient *c, VncPhase phase)
+/* --- threads of clients --- */
+
+bool vnc_client_begin(VncClient *c, bool exclusive)
 {
     VncServer *v = c->v;
     bool stopping;
 
     g_mutex_lock(&v->lock);
-    c->phase = phase;
-    c->served = c->served || phase == VNC_SERVING;
+    for (unsigned i = 0; exclusive && i < v->n_clients; i++) {
+        if (v->clients[i].phase == VNC_SERVING)
+            shutdown(v->clients[i].fd, SHUT_RDWR);
+    }
+    c->phase = VNC_SERVING;
+    c->served = true;
     stopping = v->stopping;
     g_mutex_unlock(&v->lock);
     vnc_wake_main_any(v);
     return !stopping;
+}
+
+void vnc_client_finish(VncClient *c)
+{
+    g_mutex_lock(&c->v->lock);
+    c->phase = VNC_ENDED;
+    g_mutex_unlock(&c->v->lock);
+    vnc_wake_main_any(c->v);
 }
 
 /* --- places --- */
@@ -149,8 +163,10 @@ void vnc_clients_accept(void *opaque, int fd, const struct sockaddr_storage *fro
     }
     c->fd = fd;
     c->wake = wake;
+    g_mutex_lock(&v->lock);
     c->phase = c->reported = VNC_HANDSHAKE;
-    c->exclusive = c->served = false;
+    c->served = false;
+    g_mutex_unlock(&v->lock);
     vnc_peer_set(&c->peer, (const struct sockaddr *)from, len);
     getsockname(fd, (struct sockaddr *)&local, &local_len);
     vnc_peer_set(&c->local, (const struct sockaddr *)&local, local_len);
@@ -175,18 +191,6 @@ static void vnc_client_end(VncClient *c)
     vnc_client_clear(c);
 }
 
-/* Disconnect the other clients after one asked for a session of its own. v->lock held. */
-static void vnc_clients_exclude(VncServer *v, const VncClient *owner)
-{
-    for (unsigned i = 0; i < v->n_clients; i++) {
-        VncClient *c = &v->clients[i];
-
-        if (c != owner && c->thread && c->phase == VNC_SERVING)
-            shutdown(c->fd, SHUT_RDWR);
-    }
-}
-
-/* Report what client threads did. */
 void vnc_clients_report(VncServer *v)
 {
     bool some = false;
@@ -201,8 +205,6 @@ void vnc_clients_report(VncServer *v)
         g_mutex_lock(&v->lock);
         phase = c->phase;
         began = c->served && c->reported == VNC_HANDSHAKE; /* and can have ended since */
-        if (began && c->exclusive)
-            vnc_clients_exclude(v, c);
         g_mutex_unlock(&v->lock);
         if (began)
             vnc_client_event(c, event_vnc_initialized);

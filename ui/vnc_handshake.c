@@ -109,17 +109,13 @@ static size_t vnc_expected(const rfbClientRec *cl)
     }
 }
 
-/* Apply the policy to the flag of ClientInit. */
+/* Apply the policy to the flag of ClientInit. This determines the order of clients, because the
+ * thread can be delayed after it sent ServerInit. */
 static bool vnc_share(VncClient *c, bool shared)
 {
-    VncServer *v = c->v;
+    bool exclusive = !shared && c->v->share != VNC_SHARE_IGNORE;
 
-    if (shared || v->share == VNC_SHARE_IGNORE)
-        return true;
-    if (v->share == VNC_SHARE_FORCE_SHARED)
-        return false;
-    c->exclusive = true; /* takes effect when the client is served */
-    return true;
+    return !(exclusive && c->v->share == VNC_SHARE_FORCE_SHARED) && vnc_client_begin(c, exclusive);
 }
 
 /* Pass one message of the client to the library. */

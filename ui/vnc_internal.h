@@ -65,6 +65,7 @@ typedef struct VncView {
 } VncView;
 
 typedef struct VncServer VncServer;
+/* A client is served from its ClientInit. */
 typedef enum VncPhase { VNC_HANDSHAKE, VNC_SERVING, VNC_ENDED } VncPhase;
 
 /* A place for a client. `thread`, `reported`, `peer`, `local`, `pressed`: main loop; `phase`:
@@ -79,7 +80,6 @@ typedef struct VncClient {
     uint8_t pressed[VNC_MAX_CODE / 8]; /* keys that the client holds */
     int fd, wake;                      /* socket; eventfd */
     bool served;                       /* was in phase VNC_SERVING; v->lock */
-    bool exclusive; /* asked for a session of its own; constant when `served` is set */
     rfbClientPtr cl;
     uint8_t *pixels; /* that the library encodes */
     uint32_t width, height;
@@ -148,8 +148,11 @@ void vnc_log_any(VncServer *v, const char *why);
 void vnc_wake_main_any(VncServer *v);
 /* Wake the threads of all clients. Machine lock. */
 void vnc_wake_clients(VncServer *v);
-/* Set the phase of a client, whose thread calls it. False: the server ends. */
-bool vnc_client_enter(VncClient *c, VncPhase phase);
+/* Begin to serve a client, before ServerInit is sent; `exclusive`: disconnect those that are
+ * served. False: the server ends. Thread of the client. */
+bool vnc_client_begin(VncClient *c, bool exclusive);
+/* The last action of the thread of a client. */
+void vnc_client_finish(VncClient *c);
 
 /* vnc_thread.c: the thread of a client. */
 gpointer vnc_client_thread(gpointer client);

@@ -195,7 +195,7 @@ gpointer vnc_client_thread(gpointer client)
     c->cl = NULL;
     c->screen->passwordCheck = vnc_check_password;
     c->screen->authPasswdData = v->needs_password ? v : NULL;
-    if (vnc_view_size(c) && vnc_handshake(c) && vnc_client_enter(c, VNC_SERVING))
+    if (vnc_view_size(c) && vnc_handshake(c))
         vnc_serve(c);
     if (c->cl) {
         if (c->cl->sock != RFB_INVALID_SOCKET)
@@ -206,6 +206,6 @@ gpointer vnc_client_thread(gpointer client)
     }
     shutdown(c->fd, SHUT_RDWR);
     g_clear_pointer(&c->pixels, g_free);
-    vnc_client_enter(c, VNC_ENDED);
+    vnc_client_finish(c);
     return NULL;
 }

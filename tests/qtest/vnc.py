@@ -438,12 +438,13 @@ def test_handshake_limit(folder):
     """A client that does not complete the handshake is disconnected after 10 s and keeps its place
     no longer."""
     with server(folder, settings=",connections=1") as (_, path):
+        begin = time.monotonic()
         with RfbClient(path) as client:
             client.receive(12)
-            begin = time.monotonic()
             client.send(b"RFB 0")
             check(client.closed(), "not closed")
-            check(time.monotonic() - begin > 5, f"closed after {time.monotonic() - begin} s")
+            passed = time.monotonic() - begin
+            check(passed >= 10, f"closed after {passed} s")
         until("an accepted client", lambda: accepted(path))
 
 
@@ -559,7 +560,7 @@ def test_messages(folder):
 def test_keys(folder):
     """Keys of clients are accepted with and without a keyboard, and the QEMU extended key event is
     confirmed. tests/guest/display.py types text; tests/unit/ui/test-vnc.c checks keys that a
-    keyboard cannot report at once."""
+    keyboard cannot report yet."""
     for keyboard in ([], ["-device", "virtio-keyboard-pci"]):
         with server(folder, *keyboard) as (machine, path), RfbClient(path) as client:
             client.start()

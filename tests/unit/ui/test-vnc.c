@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The VNC server: keys that the keyboard cannot report yet, and their releases.
+ * The VNC server: the order of clients, keys that the keyboard cannot report yet, and their
+ * releases.
  */
 #include <arpa/inet.h>
 #include <linux/input.h>
@@ -33,7 +34,7 @@ static char *socket_path(void)
 static Machine *vnc_machine(void)
 {
     g_autofree char *path = socket_path(), *address = g_strdup_printf("unix:%s", path);
-    const VncOptions options = { .address = address, .connections = 2 };
+    const VncOptions options = { .address = address, .connections = 3 };
     Machine *m = machine_new();
     g_autoptr(GError) err = NULL;
 
@@ -55,32 +56,52 @@ static void vnc_end(Machine *m)
     g_string_free(reported, TRUE);
 }
 
+/* Receive bytes, which the thread of the client sends without the main loop. */
 static void rfb_receive(int fd, size_t n)
 {
     char bytes[64];
+    ssize_t got;
 
     g_assert_cmpuint(n, <=, sizeof(bytes));
-    WAIT_UNTIL (recv(fd, bytes, n, MSG_PEEK | MSG_DONTWAIT) == (ssize_t)n, 20)
-        g_main_context_iteration(NULL, FALSE);
-    g_assert_cmpint(recv(fd, bytes, n, 0), ==, n);
+    for (; n; n -= (size_t)got) {
+        wait_readable(fd, "a message of the VNC server", 20);
+        got = recv(fd, bytes, n, 0);
+        g_assert_cmpint(got, >, 0);
+    }
 }
 
-/* Connect a client that has completed the handshake. */
-static int rfb_connect(void)
+/* Connect a client, for which the server starts a thread. */
+static int rfb_open(void)
 {
     g_autofree char *path = socket_path();
     struct sockaddr_un un = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    char version[12];
 
     g_strlcpy(un.sun_path, path, sizeof(un.sun_path));
     g_assert_cmpint(connect(fd, (struct sockaddr *)&un, sizeof(un)), ==, 0);
-    rfb_receive(fd, 12);
+    WAIT_UNTIL (recv(fd, version, sizeof(version), MSG_DONTWAIT) == sizeof(version), 20)
+        g_main_context_iteration(NULL, FALSE);
+    return fd;
+}
+
+static void rfb_handshake(int fd, bool shared)
+{
+    const char flag = shared;
+
     g_assert_cmpint(send(fd, "RFB 003.008\n", 12, 0), ==, 12);
     rfb_receive(fd, 2);
     g_assert_cmpint(send(fd, "\1", 1, 0), ==, 1); /* no password */
     rfb_receive(fd, 4);
-    g_assert_cmpint(send(fd, "\1", 1, 0), ==, 1); /* shared */
+    g_assert_cmpint(send(fd, &flag, 1, 0), ==, 1);
     rfb_receive(fd, 24 + 9);
+}
+
+static int rfb_connect(void)
+{
+    int fd = rfb_open();
+
+    rfb_handshake(fd, true);
     return fd;
 }
 
@@ -98,8 +119,34 @@ static void expect_keys(const char *text)
     g_assert_cmpstr(reported->str, ==, text);
 }
 
-/* The keyboard is full when a client disconnects that holds a key: the release follows later, before
- * keys of other clients. */
+/* A client that asks for a session of its own disconnects those that were served before it, and not
+ * the next one, whenever the main loop runs. */
+static void test_exclusive(void)
+{
+    Machine *m = vnc_machine();
+    int first = rfb_open(), owner = rfb_open(), next = rfb_open();
+    char byte;
+
+    rfb_handshake(first, true);
+    rfb_handshake(owner, false);
+    rfb_handshake(next, true);
+    wait_readable(first, "the end of the connection", 20);
+    g_assert_cmpint(recv(first, &byte, 1, 0), ==, 0);
+    WAIT_UNTIL (!m->vnc->clients[0].thread && m->vnc->clients[2].reported == VNC_SERVING, 20)
+        g_main_context_iteration(NULL, FALSE);
+    room = 2;
+    rfb_key(owner, 'a', true);
+    expect_keys("+30 ");
+    rfb_key(next, 's', true);
+    expect_keys("+30 +31 ");
+    close(first);
+    close(owner);
+    close(next);
+    vnc_end(m);
+}
+
+/* The keyboard is full when a client disconnects that holds a key: the release follows later,
+ * before keys of other clients. */
 static void test_disconnect(void)
 {
     Machine *m = vnc_machine();
@@ -179,6 +226,7 @@ static void test_stop(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/vnc/exclusive", test_exclusive);
     g_test_add_func("/vnc/disconnect", test_disconnect);
     g_test_add_func("/vnc/lost", test_lost);
     g_test_add_func("/vnc/stop", test_stop);
