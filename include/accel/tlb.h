@@ -54,9 +54,10 @@ typedef struct Tlb {
     uint64_t fetched[64];           /* filter: pages in the fetch array since the last renewal */
 } Tlb;
 
+/* The low bits of the page number: translated code computes them for each access. */
 static inline unsigned tlb_index(uint64_t va)
 {
-    return ((va >> TLB_PAGE_BITS) + (va >> (TLB_PAGE_BITS + TLB_BITS))) & (TLB_SIZE - 1);
+    return va >> TLB_PAGE_BITS & (TLB_SIZE - 1);
 }
 
 /* The tag of an entry that serves an access to [va, va + size) in `context`. */

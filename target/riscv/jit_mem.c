@@ -13,13 +13,10 @@ uint8_t *jit_emit_tlb(Jit *j, TlbKind kind, unsigned size)
     Asm *a = &j->a;
     int32_t entries = JIT_FIELD(tlb.entry) + (int32_t)(kind * sizeof(TlbEntry) * TLB_SIZE);
 
+    G_STATIC_ASSERT(sizeof(TlbEntry) == 1 << 4);
     x86_mov(a, RCX, RAX);
-    x86_shift(a, G_SHR, true, RCX, TLB_PAGE_BITS);
-    x86_mov(a, RDX, RAX);
-    x86_shift(a, G_SHR, true, RDX, TLB_PAGE_BITS + TLB_BITS);
-    x86_rr(a, X_ADD, false, RCX, RDX);
-    x86_imm(a, G_AND, false, RCX, TLB_SIZE - 1);
-    x86_shift(a, G_SHL, false, RCX, 4);
+    x86_shift(a, G_SHR, false, RCX, TLB_PAGE_BITS - 4);
+    x86_imm(a, G_AND, false, RCX, (TLB_SIZE - 1) << 4);
     if (size > 1) {
         x86_rm(a, X_LEA, true, RDX, RAX, (int32_t)size - 1);
     } else {
