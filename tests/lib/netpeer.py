@@ -80,7 +80,9 @@ class Peer:
             ready, _, _ = select.select([self.server, *self.wires], [], [], 0.05)
             for sock in ready:
                 if sock is self.server:
-                    self.wires[self.server.accept()[0]] = bytearray()
+                    wire = self.server.accept()[0]
+                    wire.settimeout(scaled(30))
+                    self.wires[wire] = bytearray()
                 else:
                     self._receive(sock)
             self._resend()
@@ -108,7 +110,6 @@ class Peer:
         frame = (to + MAC + struct.pack("!H", kind) + payload).ljust(60, b"\0")
         if sock in self.wires:
             try:
-                sock.settimeout(scaled(5))
                 sock.sendall(struct.pack("!I", len(frame)) + frame)
             except OSError:
                 self.wires.pop(sock, None)

@@ -3,6 +3,7 @@
 """The waiting module: limits, reports, and waits for states that are complete."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import waiting  # noqa: E402
 from emulator import Emulator, TestFailure  # noqa: E402
 from guest import shell_ready, ticks  # noqa: E402
 from monitors import Gone, Lines, Qmp  # noqa: E402
-from waiting import Deadline, WaitTimeout, elapse, listening, steady, until  # noqa: E402
+from waiting import Deadline, WaitTimeout, Watchdog, elapse, ended, listening, steady, until  # noqa: E402
 
 # The shell of a guest: reads lines and runs them, as busybox does on a console.
 SHELL = r"""
@@ -71,14 +72,31 @@ class Limits(unittest.TestCase):
             self.assertEqual(deadline.limit, 60)
 
     def test_factor(self) -> None:
-        """Busy CPUs and the environment variable increase factor(). It is never less than 1."""
-        with mock.patch.object(waiting, "speed", lambda: 0.2), \
+        """Slow CPUs, busy CPUs and the environment variable increase factor(). It is never less than
+        1."""
+        with mock.patch.object(waiting, "speed", lambda *_: 0.2), \
                 mock.patch.object(waiting, "load", lambda: 4.0):
             with mock.patch.dict("os.environ", BACKPLANE_TIMEOUT_FACTOR="2.5"):
                 self.assertEqual(waiting.factor(), 10.0)
             with mock.patch.object(waiting, "load", lambda: 0.0), \
                     mock.patch.dict("os.environ", BACKPLANE_TIMEOUT_FACTOR=""):
                 self.assertEqual(waiting.factor(), 1.0)
+        with mock.patch.object(waiting, "speed", lambda *clock: 2.0 if clock else 2.5), \
+                mock.patch.dict("os.environ", BACKPLANE_TIMEOUT_FACTOR=""):
+            for busy, expected in ((0.5, 2.5), (3.0, 6.0), (100.0, waiting.MOST)):
+                with mock.patch.object(waiting, "load", lambda busy=busy: busy):
+                    self.assertEqual(waiting.factor(), expected)
+
+    def test_watchdog(self) -> None:
+        """A process that does not end is killed; cancel() prevents it."""
+        with mock.patch.object(waiting, "factor", lambda: 1.0):
+            for cancelled in (False, True):
+                with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+                    dog = Watchdog(process, 1000 if cancelled else 0.01)
+                    if cancelled:
+                        dog.cancel()
+                        process.stdin.close()
+                    self.assertEqual(ended(process, "cat"), 0 if cancelled else -signal.SIGKILL)
 
     def test_steady(self) -> None:
         """steady() checks the condition until the time has passed."""

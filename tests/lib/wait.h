@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <glib.h>
 
@@ -33,14 +34,23 @@ typedef struct Wait {
     double seconds, limit;    /* the limit as given, and scaled to this machine */
 } Wait;
 
-/* Return the duration of the calibration loop relative to an idle reference machine. */
-static inline double wait_speed(void)
+static inline double wait_clock(clockid_t clock)
 {
-    gint64 begin = g_get_monotonic_time();
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Return the duration of the calibration loop relative to an idle reference machine; with
+ * CLOCK_THREAD_CPUTIME_ID, without the time of other threads. */
+static inline double wait_speed(clockid_t clock)
+{
+    double begin = wait_clock(clock);
 
     for (volatile unsigned i = 0; i < WAIT_LOOP; i++) {
     }
-    return (double)(g_get_monotonic_time() - begin) / (WAIT_SECONDS * G_USEC_PER_SEC);
+    return (wait_clock(clock) - begin) / WAIT_SECONDS;
 }
 
 /* Return the number of runnable threads per CPU: the maximum of now and the last minute. */
@@ -62,11 +72,13 @@ static inline double wait_load(void)
 }
 
 /* Scale a limit for a function that accepts only a number: @seconds on an idle machine, times the
- * current slowdown, times $BACKPLANE_TIMEOUT_FACTOR (sanitizers, emulated hosts). */
+ * current slowdown, times $BACKPLANE_TIMEOUT_FACTOR (sanitizers, emulated hosts). A slow CPU and
+ * other threads on it multiply. */
 static inline double wait_scaled(double seconds)
 {
     const char *given = g_getenv("BACKPLANE_TIMEOUT_FACTOR");
-    double slow = MIN(MAX(wait_speed(), wait_load()), WAIT_MOST);
+    double own = MAX(wait_speed(CLOCK_THREAD_CPUTIME_ID), 1);
+    double slow = MIN(MAX(wait_speed(CLOCK_MONOTONIC), own * wait_load()), WAIT_MOST);
 
     return seconds * MAX(slow, 1) * (given && *given ? g_ascii_strtod(given, NULL) : 1);
 }

@@ -44,12 +44,13 @@ class WaitTimeout(TestFailure):
     """A wait timed out."""
 
 
-def speed() -> float:
-    """Return the duration of the calibration loop relative to an idle reference machine."""
-    begin, total = time.monotonic(), 0
+def speed(clock: Callable[[], float] = time.monotonic) -> float:
+    """Return the duration of the calibration loop relative to an idle reference machine; with
+    time.thread_time, without the time of other threads."""
+    begin, total = clock(), 0
     for number in range(LOOP):
         total += number & 3
-    return (time.monotonic() - begin) / LOOP_SECONDS
+    return (clock() - begin) / LOOP_SECONDS
 
 
 def load() -> float:
@@ -64,9 +65,10 @@ def load() -> float:
 
 
 def factor() -> float:
-    """Return the factor by which limits are multiplied on this machine; at least 1."""
+    """Return the factor by which limits are multiplied on this machine; at least 1. A slow CPU and
+    other threads on it multiply: each thread gets a part of the slow CPU."""
     given = float(os.environ.get("BACKPLANE_TIMEOUT_FACTOR") or "1")
-    return given * min(MOST, max(1.0, speed(), load()))
+    return given * min(MOST, max(1.0, speed(), max(1.0, speed(time.thread_time)) * load()))
 
 
 def scaled(seconds: float) -> float:
@@ -228,6 +230,26 @@ def ended(process: subprocess.Popen, what: str, seconds: float = 30,
         except subprocess.TimeoutExpired:
             continue
     raise deadline.failure("it still runs")
+
+
+class Watchdog:
+    """Kill a process that still runs at a limit, so that reading from its pipes ends. cancel() ends
+    the supervision."""
+
+    def __init__(self, process: subprocess.Popen, seconds: float = 30) -> None:
+        self._deadline = Deadline("the process to end", seconds)
+        self._cancelled = threading.Event()
+        threading.Thread(target=self._watch, args=(process,), daemon=True).start()
+
+    def _watch(self, process: subprocess.Popen) -> None:
+        while not self._deadline.over():
+            if self._cancelled.wait(self._deadline.left()):
+                return
+        process.kill()
+
+    def cancel(self) -> None:
+        """Let the process run."""
+        self._cancelled.set()
 
 
 def end(process: subprocess.Popen, seconds: float = 5) -> int:

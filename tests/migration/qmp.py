@@ -142,7 +142,7 @@ def fields(folder):
     """Check query-migrate during the migration and afterwards."""
     with source(fill=16) as a, target(f"unix:{folder}/s") as b:
         assert a.command("query-migrate") == {}
-        a.command("migrate-set-parameters", max_bandwidth=4 * MIB)
+        a.command("migrate-set-parameters", max_bandwidth=MIB)      # 16 s, or more
         a.command("migrate", uri=f"unix:{folder}/s")
         refused(a, "migrate-set-capabilities", "in progress",
                 capabilities=[{"capability": "auto-converge", "state": True}])

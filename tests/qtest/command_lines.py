@@ -14,7 +14,6 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -23,6 +22,7 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 
 import walk                                     # noqa: E402
 from images import empty_qcow2                  # noqa: E402
+from waiting import Watchdog                    # noqa: E402
 
 SBI = Path("/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin")
 SBI_PLACES = (SBI, Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"))
@@ -129,8 +129,7 @@ def make_files(folder: Path, sbi: Path | None) -> dict[str, str]:
 def shows(args: list[str], text: str) -> str | None:
     """Start and wait for the text on standard output. Return the problem, or None."""
     with walk.spawn(args, stdin=subprocess.DEVNULL, text=False) as proc:
-        timer = threading.Timer(walk.scaled(5), proc.kill)
-        timer.start()
+        dog = Watchdog(proc)
         seen = b""
         while text.encode() not in seen:
             part = os.read(proc.stdout.fileno(), 4096)
@@ -138,7 +137,7 @@ def shows(args: list[str], text: str) -> str | None:
                 break
             seen += part
         proc.kill()
-        timer.cancel()
+        dog.cancel()
         if text.encode() in seen:
             return None
         return f"no {text!r}: {seen[-200:]!r} {proc.stderr.read().decode()}"

@@ -70,14 +70,13 @@ def qtest_run(lines: list[str], *args: str) -> list[str]:
     answers = []
     with spawn(["-accel", "qtest", "-qtest", "stdio", "-display", "none", "-serial", "none",
                 "-monitor", "none", "-bios", "none", *args]) as proc:
-        timer = threading.Timer(scaled(30), proc.kill)
-        timer.start()
+        dog = waiting.Watchdog(proc)
         for line in lines:
             proc.stdin.write(line + "\n")
             proc.stdin.flush()
             answers.append(proc.stdout.readline().strip())
         proc.kill()
-        timer.cancel()
+        dog.cancel()
         assert all(answers), proc.stderr.read()
     return answers
 
@@ -119,9 +118,7 @@ class Machine:
         self.proc = spawn(self.args, **options)
         self.events: list[dict] = []
         self.stderr = ""
-        self.timer = threading.Timer(scaled(30), self.proc.kill)
-        self.timer.daemon = True
-        self.timer.start()
+        self.dog = waiting.Watchdog(self.proc)
 
     def __enter__(self) -> "Machine":
         try:
@@ -145,7 +142,7 @@ class Machine:
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
         self.proc.wait()
-        self.timer.cancel()
+        self.dog.cancel()
         return self.stderr
 
     def _line(self) -> dict:

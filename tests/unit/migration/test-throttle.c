@@ -42,28 +42,31 @@ static void test_share(void)
     Machine *m = machine_new();
     Throttle t = { .machine = m };
     uint64_t free_run, held;
+    unsigned tries = 0;
 
     machine_lock(m);
     cpu.machine = m;
     g_ptr_array_add(m->cpus, &cpu);
     accel_start(m, NULL);
     machine_set_state(m, RUN_RUNNING);
-    free_run = loops_in(300);
-    throttle_set(&t, 90);
-    held = loops_in(600) / 2;
-    g_test_message("%u loops free, %u at 90 %%", (unsigned)free_run, (unsigned)held);
+    do { /* other processes can take the CPU during one of the measurements */
+        free_run = loops_in(300);
+        throttle_set(&t, 90);
+        held = loops_in(600) / 2;
+        g_test_message("%u loops free, %u at 90 %%", (unsigned)free_run, (unsigned)held);
+        throttle_set(&t, 99);
+        throttle_set(&t, 0);
+        throttle_set(&t, 0);
+        g_assert_cmpuint(t.timer, ==, 0);
+    } while ((held == 0 || held >= free_run / 2) && ++tries < 20);
     g_assert_cmpuint(held, <, free_run / 2);
     g_assert_cmpuint(held, >, 0);
-    throttle_set(&t, 99);
-    throttle_set(&t, 0);
-    throttle_set(&t, 0);
-    g_assert_cmpuint(t.timer, ==, 0);
-    g_assert_cmpuint(loops_in(300), >, held * 2);
     /* released while it is held */
     throttle_set(&t, 99);
     g_assert_true(t.held);
     throttle_set(&t, 0);
-    g_assert_cmpuint(loops_in(100), >, 10);
+    held = __atomic_load_n(&loops, __ATOMIC_SEQ_CST);
+    WAIT_MAIN(__atomic_load_n(&loops, __ATOMIC_SEQ_CST) > held + 1000, 20);
     machine_set_state(m, RUN_PAUSED);
     accel_stop(m);
     machine_free(m);

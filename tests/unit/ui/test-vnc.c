@@ -176,6 +176,14 @@ static void test_disconnect(void)
     vnc_end(m);
 }
 
+static unsigned keys_waiting(Machine *m)
+{
+    g_mutex_lock(&m->vnc->lock);
+    unsigned n = m->vnc->n_keys;
+    g_mutex_unlock(&m->vnc->lock);
+    return n;
+}
+
 /* A client that stays connected: after a second the keyboard's presses are lost, but no release. */
 static void test_lost(void)
 {
@@ -187,6 +195,8 @@ static void test_lost(void)
     expect_keys("+30 ");
     rfb_key(fd, 'a', false);
     rfb_key(fd, 'b', true);
+    WAIT_UNTIL (keys_waiting(m) == 2, 20) {
+    }
     WAIT_UNTIL (m->vnc->releases[KEY_A / 8] & 1 << KEY_A % 8, 20)
         g_main_context_iteration(NULL, FALSE);
     room = 100;

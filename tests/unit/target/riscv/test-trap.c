@@ -3,6 +3,8 @@
  * Traps: the resulting CSRs, delegation, priorities and enables of interrupts, returns, and
  * instructions that are illegal below M.
  */
+#include <pthread.h>
+
 #include "harness.h"
 #include "tests/lib/wait.h"
 
@@ -257,22 +259,35 @@ static void test_envcfg(void)
     hart_free(h);
 }
 
+typedef struct Raise {
+    Cpu *cpu;
+    clockid_t clock; /* CPU time of the thread that runs the loop */
+    double begin;
+} Raise;
+
 /* Interrupts arrive in a loop that never leaves the block cache, from another thread. */
 static gpointer raise_later(gpointer opaque)
 {
-    wait_elapse(20000, "the loop is under way");
-    rv_set_input_any(opaque, IRQ_MEI, true);
+    const Raise *r = opaque;
+
+    WAIT_UNTIL (wait_clock(r->clock) - r->begin > 0.02, 20) { /* the loop is under way */
+    }
+    rv_set_input_any(r->cpu, IRQ_MEI, true);
     return NULL;
 }
 
 static void test_asynchronous(void)
 {
     Hart *h = hart_new(NULL);
-    GThread *t = g_thread_new("raise", raise_later, &h->cpu->cpu);
+    Raise r = { .cpu = &h->cpu->cpu };
+    GThread *t;
 
     h->cpu->mie = MIP(MEI);
     h->cpu->mstatus = MSTATUS_MIE;
     loop(h);
+    g_assert_cmpint(pthread_getcpuclockid(pthread_self(), &r.clock), ==, 0);
+    r.begin = wait_clock(r.clock);
+    t = g_thread_new("raise", raise_later, &r);
     run_in(h, PRIV_M);
     g_thread_join(t);
     g_assert_cmphex(h->cpu->mcause, ==, UINT64_C(1) << 63 | IRQ_MEI);
