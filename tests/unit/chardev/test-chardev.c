@@ -12,6 +12,7 @@
 
 #include "chardev/ringbuf.h"
 #include "front.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 static void turn(void)
@@ -35,7 +36,7 @@ static void test_socket_server(void)
 
     g_assert_nonnull(c);
     front_init(&f);
-    g_assert_true(chardev_attach(c, &f.f, NULL));
+    ASSERT_OK(chardev_attach(c, &f.f, &failure));
     g_assert_false(chardev_attach(c, &f.f, NULL)); /* one front end at a time */
     for (unsigned round = 1; round <= 3; round++) {
         int fd = connect_unix(path);
@@ -72,7 +73,7 @@ static void test_socket_end(void)
 
     front_init(&f);
     f.room = 0;
-    g_assert_true(chardev_attach(c, &f.f, NULL));
+    ASSERT_OK(chardev_attach(c, &f.f, &failure));
     fd = connect_unix(path);
     turn();
     g_assert_cmpuint(f.opened, ==, 1);
@@ -123,7 +124,7 @@ static void test_socket_client(void)
     g_assert_true(chardev_find(&m, "char0") == c);
     fd = accept(listener, NULL, NULL);
     front_init(&f);
-    g_assert_true(chardev_attach(c, &f.f, NULL));
+    ASSERT_OK(chardev_attach(c, &f.f, &failure));
     g_assert_cmpuint(f.opened, ==, 1);
     f.room = 3; /* accepts three, then no more until it signals */
     g_assert_cmpint(write(fd, "abcdef", 6), ==, 6);
@@ -215,7 +216,7 @@ static void test_write_now(void)
     s.c = chardev_new(&m, NULL, text, NULL);
     g_assert_nonnull(s.c);
     g_assert_false(chardev_front_is_open(s.c));
-    g_assert_true(chardev_attach(s.c, &front, NULL));
+    ASSERT_OK(chardev_attach(s.c, &front, &failure));
     g_assert_true(chardev_front_is_open(s.c));
     send_more(&s);
     g_assert_cmpuint(s.sent, <, s.total);
@@ -247,14 +248,14 @@ static void test_file_and_pipe(void)
 
     g_assert_nonnull(c);
     chardev_write(c, "some\n", 5);
-    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    ASSERT_OK(g_file_get_contents(path, &text, NULL, &failure));
     g_assert_cmpstr(text, ==, "some\n");
     g_assert_null(chardev_new(&m, "p", pipe_options, NULL)); /* the pipe does not exist yet */
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
     c = chardev_new(&m, "p", pipe_options, NULL);
     g_assert_nonnull(c);
     front_init(&f);
-    g_assert_true(chardev_attach(c, &f.f, NULL));
+    ASSERT_OK(chardev_attach(c, &f.f, &failure));
     chardev_write(c, "loop", 4); /* one bidirectional pipe returns the data */
     turn();
     g_assert_cmpstr(f.got->str, ==, "loop");
@@ -285,8 +286,8 @@ static void test_mux(void)
     g_assert_nonnull(c);
     front_init(&monitor);
     front_init(&console);
-    g_assert_true(chardev_attach(c, &monitor.f, NULL));
-    g_assert_true(chardev_attach(c, &console.f, NULL));
+    ASSERT_OK(chardev_attach(c, &monitor.f, &failure));
+    ASSERT_OK(chardev_attach(c, &console.f, &failure));
     type(pair[1], "one\x01");
     g_assert_cmpuint(console.opened, ==, 1); /* it has the focus; the monitor prints nothing */
     g_assert_cmpuint(monitor.opened, ==, 0);
@@ -374,7 +375,7 @@ static void test_refusals(void)
             g_error("'%s' gave '%s'", bad[i].options, err->message);
         }
     }
-    g_assert_nonnull(chardev_new(&m, "a", "null", NULL));
+    ASSERT_OK(chardev_new(&m, "a", "null", &failure));
     g_assert_null(chardev_new(&m, "a", "null", NULL)); /* the id is in use */
     chardev_free_all(&m);
 }
@@ -383,7 +384,7 @@ static void expect_file(const char *path, const char *want)
 {
     g_autofree char *text = NULL;
 
-    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    ASSERT_OK(g_file_get_contents(path, &text, NULL, &failure));
     g_assert_cmpstr(text, ==, want);
 }
 
@@ -404,7 +405,7 @@ static void test_log(void)
         Machine m = { 0 };
         Chardev *c;
 
-        g_assert_true(g_file_set_contents(log, "old ", -1, NULL));
+        ASSERT_OK(g_file_set_contents(log, "old ", -1, &failure));
         c = chardev_new(&m, "c0", options, NULL);
         g_assert_nonnull(c);
         g_assert_cmpuint(chardev_write(c, "early ", 6), ==, 6);
@@ -448,16 +449,16 @@ static void test_mode(void)
     Machine m = { 0 };
     struct stat st;
 
-    g_assert_nonnull(chardev_new(&m, "c0", plain, NULL));
+    ASSERT_OK(chardev_new(&m, "c0", plain, &failure));
     g_assert_cmpint(stat(path, &st), ==, 0);
     g_assert_cmpint(st.st_mode & 07777, ==, 0600);
     chardev_free_all(&m);
-    g_assert_nonnull(chardev_new(&m, "c0", open, NULL));
+    ASSERT_OK(chardev_new(&m, "c0", open, &failure));
     g_assert_cmpint(stat(path, &st), ==, 0);
     g_assert_cmpint(st.st_mode & 07777, ==, 0666);
     chardev_free_all(&m);
     g_assert_null(chardev_new(&m, "c0", wrong, NULL));
-    g_assert_true(g_file_set_contents(path, "precious", -1, NULL));
+    ASSERT_OK(g_file_set_contents(path, "precious", -1, &failure));
     g_assert_null(chardev_new(&m, "c0", plain, NULL));
     expect_file(path, "precious");
     g_unlink(path);
@@ -475,7 +476,7 @@ static void test_reconnect(void)
 
     g_assert_nonnull(c);
     front_init(&f);
-    g_assert_true(chardev_attach(c, &f.f, NULL));
+    ASSERT_OK(chardev_attach(c, &f.f, &failure));
     wait_main();
     g_assert_false(chardev_is_open(c));
     for (unsigned round = 1; round <= 3; round++) {
@@ -504,7 +505,7 @@ static gboolean on_main_loop(gpointer opaque)
     Chardev *c;
 
     g_assert_null(chardev_new(&m, "c0", wait, NULL));
-    g_assert_nonnull(chardev_new(&m, "c0", server, NULL));
+    ASSERT_OK(chardev_new(&m, "c0", server, &failure));
     /* an address from a documentation network, RFC 5737: no answer, or no route */
     c = chardev_new(&m, "c1", "tcp:192.0.2.1:9", NULL);
     g_assert_true(!c || !chardev_is_open(c));

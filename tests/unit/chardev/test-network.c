@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "front.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 /* --- telnet --- */
@@ -75,7 +76,7 @@ static void test_telnet_input(void)
         g_test_message("%s, %zu bytes per write", telnet_cases[k].name, step);
         g_assert_nonnull(c);
         front_init(&f);
-        g_assert_true(chardev_attach(c, &f.f, NULL));
+        ASSERT_OK(chardev_attach(c, &f.f, &failure));
         fd = telnet_connect(path);
         for (size_t at = 0; at < telnet_cases[k].n_sent; at += step) {
             g_assert_cmpint(write(fd, telnet_cases[k].sent + at, step), ==, step);
@@ -150,7 +151,7 @@ static void test_telnet_output(void)
 
     g_assert_nonnull(c);
     front_init(&f);
-    g_assert_true(chardev_attach(c, &f.f, NULL));
+    ASSERT_OK(chardev_attach(c, &f.f, &failure));
     memset(data, 0xff, OUTPUT_TOTAL);
     data[OUTPUT_ODD] = 'x';
     fd = telnet_connect(path);
@@ -199,7 +200,7 @@ static void test_udp(void)
     g_assert_true(chardev_is_open(c));
     front_init(&f);
     f.room = 3;
-    g_assert_true(chardev_attach(c, &f.f, NULL));
+    ASSERT_OK(chardev_attach(c, &f.f, &failure));
     g_assert_cmpuint(chardev_write(c, "hello", 5), ==, 5);
     g_assert_cmpint(recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&own, &len), ==, 5);
     g_assert_cmpmem(buf, 5, "hello", 5);

@@ -4,6 +4,7 @@
  * and pieces that are damaged, out of order or not requested are rejected.
  */
 #include "fixture.h"
+#include "tests/lib/ok.h"
 
 static BootImages *images_of(const char *set, const char *kernel, const char *initrd)
 {
@@ -16,7 +17,7 @@ static BootImages *images_of(const char *set, const char *kernel, const char *in
 
         if (texts[role]) {
             g_file_set_contents(path, texts[role], -1, NULL);
-            g_assert_true(boot_images_open(b, role, path, NULL));
+            ASSERT_OK(boot_images_open(b, role, path, &failure));
         }
     }
     return b;
@@ -30,7 +31,7 @@ static PlanMachine *describe(BootImages *b)
         if (b->image[role].fd >= 0) {
             PlanBootImage *p = plan_add_boot(m, boot_role_name(role));
 
-            g_assert_true(boot_images_hash(b, role, NULL));
+            ASSERT_OK(boot_images_hash(b, role, &failure));
             p->size = b->image[role].size;
             p->sha256 = g_strdup(b->image[role].sha256);
         }

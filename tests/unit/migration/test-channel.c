@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "migration/channel_address_internal.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 static Channel *accepted;
@@ -141,7 +142,7 @@ static void test_specials(void)
     channel_free(c);
     g_assert_cmpint(lstat("/dev/null", &st), ==, 0);
     g_assert_true(S_ISCHR(st.st_mode));
-    g_assert_true(g_file_set_contents(to, "old", -1, NULL));
+    ASSERT_OK(g_file_set_contents(to, "old", -1, &failure));
     g_assert_cmpint(symlink(to, link), ==, 0);
     c = channel_open_out(link_uri, NULL, NULL);
     g_assert_cmpint(channel_write(c, "new", 3, NULL), ==, 3);
@@ -200,7 +201,7 @@ static void test_exec(void)
     channel_write(c, "piped", 5, NULL);
     g_assert_cmpint(wait_finish(c, NULL), ==, 1);
     channel_free(c);
-    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    ASSERT_OK(g_file_get_contents(path, &text, NULL, &failure));
     g_assert_cmpstr(text, ==, "piped");
     c = channel_open_in(back, NULL, NULL);
     read_all(c, "piped");
@@ -257,7 +258,7 @@ static void test_uris(void)
     bad_uri(uri, "200 bytes");
     bad_uri("exec:", "use tcp:");
     bad_uri("file:/nonexistent/x/y", "cannot be written");
-    g_assert_true(channel_address_parse("tcp:[::1]:44", false, &a, NULL));
+    ASSERT_OK(channel_address_parse("tcp:[::1]:44", false, &a, &failure));
     text = channel_address_text(&a);
     g_assert_cmpstr(text, ==, "tcp:[::1]:44");
 }

@@ -7,6 +7,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include "tests/lib/ok.h"
 
 static char *folder;
 
@@ -31,10 +32,10 @@ static bool there(const char *token, const char *step)
 
 static void given(char token[HANDOVER_TOKEN + 1])
 {
-    g_assert_true(handover_offer(folder, token, NULL));
+    ASSERT_OK(handover_offer(folder, token, &failure));
     g_assert_true(handover_token_ok(token));
     g_assert_true(handover_is_offered(folder, token));
-    g_assert_true(handover_give(folder, token, NULL));
+    ASSERT_OK(handover_give(folder, token, &failure));
     g_assert_false(handover_is_offered(folder, token));
     g_assert_true(there(token, "given"));
 }
@@ -95,7 +96,7 @@ static void test_unknown(void)
     char token[HANDOVER_TOKEN + 1];
     g_autoptr(GError) err = NULL;
 
-    g_assert_true(handover_offer(folder, token, NULL));
+    ASSERT_OK(handover_offer(folder, token, &failure));
     g_assert_cmpint(handover_claim(folder, token, true, &err), ==, HANDOVER_UNKNOWN);
     g_assert_nonnull(strstr(err->message, folder));
     g_clear_error(&err);

@@ -9,6 +9,7 @@
 
 #include "stream-letters.h"
 #include "util/error.h"
+#include "tests/lib/ok.h"
 /* --- two-way streams --- */
 
 typedef struct Order {
@@ -249,7 +250,7 @@ static void test_record(void)
     g_autofree char *path = listen_here(b), *answers = NULL;
     int fd = connect_target(path);
 
-    g_assert_true(handover_offer(folder, token, NULL));
+    ASSERT_OK(handover_offer(folder, token, &failure));
     b->mig->handover = g_strdup(folder);
     name_record(&s, token);
     send_letters(fd, &s, "hdocrspg");
@@ -266,7 +267,7 @@ static void test_record(void)
     send_letters(fd, &s, "hdocrsp");
     wait_status(b, "active", "");
     main_loop_turns(5);
-    g_assert_true(handover_give(folder, token, NULL));
+    ASSERT_OK(handover_give(folder, token, &failure));
     g_assert_cmpint(handover_claim(folder, token, false, NULL), ==, HANDOVER_MINE);
     send_letters(fd, &s, "g");
     wait_status(b, "completed", "failed");
@@ -275,7 +276,7 @@ static void test_record(void)
     check_waits(b);
     handover_forget(folder, token);
     box_free(b);
-    g_assert_true(handover_offer(folder, again, NULL));
+    ASSERT_OK(handover_offer(folder, again, &failure));
     change(&s, token, again);
     b = box_empty();
     b->mig->handover = g_strdup(folder);
@@ -445,7 +446,7 @@ static void test_cancel(void)
         send_letters(fd, &s, orders[i].letters);
         wait_status(b, "active", "");
         main_loop_turns(5);
-        g_assert_true(migration_cancel(b->mig, NULL));
+        ASSERT_OK(migration_cancel(b->mig, &failure));
         g_assert_cmpstr(b->mig->error, ==, "the load was cancelled");
         check_waits(b);
         answers = received_letters(fd);

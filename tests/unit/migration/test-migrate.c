@@ -4,6 +4,7 @@
  * cancelled, cut at every byte, and undecided.
  */
 #include "fixture.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 #include <sys/socket.h>
@@ -37,7 +38,7 @@ static void check_same(Box *b)
 
 static void events(Box *b)
 {
-    g_assert_true(migration_set_capability(b->mig, "events", true, NULL));
+    ASSERT_OK(migration_set_capability(b->mig, "events", true, &failure));
 }
 
 static void listen_on(Box *b, const char *uri)
@@ -87,8 +88,8 @@ static void test_socket(void)
     g_assert_false(migration_start(a->mig, uri, &err));
     g_clear_error(&err);
     g_assert_false(migration_resolve(a->mig, true, false, &err));
-    g_assert_true(migration_resolve(a->mig, true, true, NULL));
-    g_assert_true(migration_may_run(a->mig, NULL));
+    ASSERT_OK(migration_resolve(a->mig, true, true, &failure));
+    ASSERT_OK(migration_may_run(a->mig, &failure));
     /* the timer continues where it was */
     WAIT_UNTIL (box_widget(b, "w0")->fired, 20) {
         clocks_dispatch(b->m->clocks);
@@ -110,7 +111,7 @@ static void test_file(void)
     g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
     wait_status(a, "completed", "failed");
     g_assert_cmpint(a->m->state, ==, RUN_POSTMIGRATE);
-    g_assert_true(migration_may_run(a->mig, NULL)); /* a copy: the guest may continue */
+    ASSERT_OK(migration_may_run(a->mig, &failure)); /* a copy: the guest may continue */
     listen_on(b, uri);
     wait_status(b, "completed", "failed");
     g_assert_cmpstr(b->mig->error, ==, NULL);
@@ -119,8 +120,8 @@ static void test_file(void)
     /* save, load, save: the same bytes */
     start(b, uri2);
     wait_status(b, "completed", "failed");
-    g_assert_true(g_file_get_contents(path, &one, &n1, NULL));
-    g_assert_true(g_file_get_contents(path2, &two, &n2, NULL));
+    ASSERT_OK(g_file_get_contents(path, &one, &n1, &failure));
+    ASSERT_OK(g_file_get_contents(path2, &two, &n2, &failure));
     g_assert_cmpmem(one, n1, two, n2);
     box_free(a);
     box_free(b);
@@ -220,7 +221,7 @@ static void test_pause_before_switchover(void)
     wait_status(a, "pre-switchover", "failed");
     g_assert_cmpint(a->m->state, ==, RUN_FINISH_MIGRATE);
     g_assert_false(migration_continue(a->mig, "device", &err));
-    g_assert_true(migration_continue(a->mig, "pre-switchover", NULL));
+    ASSERT_OK(migration_continue(a->mig, "pre-switchover", &failure));
     wait_status(a, "completed", "failed");
     g_assert_cmpstr(a->events->str, ==,
                     "RESUME setup active MIGRATION_PASS STOP pre-switchover device completed ");
@@ -243,7 +244,7 @@ static void test_handed_back(void)
     g_assert_nonnull(strstr(a->mig->error, "the disk is locked"));
     g_assert_cmpint(a->m->state, ==, RUN_RUNNING);
     g_assert_cmpuint(a->takes, ==, 1);
-    g_assert_true(migration_may_run(a->mig, NULL));
+    ASSERT_OK(migration_may_run(a->mig, &failure));
     wait_status(b, "failed", "");
     g_assert_cmpint(b->m->state, ==, RUN_INMIGRATE);
     box_free(a);
@@ -494,7 +495,7 @@ static void test_undecided(void)
     o = migration_query(a->mig);
     g_assert_true(json_object_object_get_ex(o, "resolve", NULL));
     json_object_put(o);
-    g_assert_true(migration_resolve(a->mig, false, false, NULL));
+    ASSERT_OK(migration_resolve(a->mig, false, false, &failure));
     g_assert_cmpstr(migration_status(a->mig), ==, "completed");
     g_assert_false(migration_may_run(a->mig, NULL));
     box_free(a);
@@ -517,13 +518,13 @@ static void test_entry_errors(void)
     g_clear_error(&err);
     g_assert_false(migration_resolve(a->mig, true, false, &err));
     g_clear_error(&err);
-    g_assert_true(migration_incoming(b->mig, "defer", false, NULL));
-    g_assert_true(migration_incoming(b->mig, "tcp:127.0.0.1:0", true, NULL));
+    ASSERT_OK(migration_incoming(b->mig, "defer", false, &failure));
+    ASSERT_OK(migration_incoming(b->mig, "tcp:127.0.0.1:0", true, &failure));
     g_assert_false(migration_incoming(b->mig, "tcp:127.0.0.1:0", true, &err));
     g_assert_nonnull(strstr(err->message, "already been started"));
     g_clear_error(&err);
     g_assert_false(migration_start(b->mig, "file:/tmp/x", &err));
-    g_assert_true(migration_cancel(a->mig, NULL));
+    ASSERT_OK(migration_cancel(a->mig, &failure));
     box_free(a);
     box_free(b);
 }

@@ -3,6 +3,7 @@
  * Capabilities, parameters and query-migrate: names, limits, rejection by name.
  */
 #include "fixture.h"
+#include "tests/lib/ok.h"
 
 static struct json_object *parse(const char *text)
 {
@@ -60,7 +61,7 @@ static void test_capabilities(void)
     struct json_object *list;
     g_autoptr(GError) err = NULL;
 
-    g_assert_true(migration_set_capability(b->mig, "auto-converge", true, NULL));
+    ASSERT_OK(migration_set_capability(b->mig, "auto-converge", true, &failure));
     g_assert_false(migration_set_capability(b->mig, "xbzrle", true, &err));
     g_assert_nonnull(strstr(err->message, "'xbzrle'"));
     g_assert_nonnull(strstr(err->message, "pause-before-switchover"));
@@ -89,7 +90,7 @@ static void test_query(void)
 
     g_assert_cmpint(json_object_object_length(o), ==, 0);
     json_object_put(o);
-    g_assert_true(migration_start(b->mig, uri, NULL));
+    ASSERT_OK(migration_start(b->mig, uri, &failure));
     wait_status(b, "completed", "failed");
     o = migration_query(b->mig);
     g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "status")), ==, "completed");

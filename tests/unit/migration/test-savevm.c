@@ -3,6 +3,7 @@
  * Device sections: names, order, and rejection on load.
  */
 #include "fixture.h"
+#include "tests/lib/ok.h"
 
 static const char *const devices[] = { "widget,id=w0", "widget,id=w1", NULL };
 
@@ -148,7 +149,7 @@ static void test_twice_and_missing(void)
     GPtrArray *sections = save(b, NULL);
     Loadvm *l = loadvm_new(b->m);
 
-    g_assert_true(load_one(l, sections, 0, NULL));
+    ASSERT_OK(load_one(l, sections, 0, &failure));
     g_assert_false(load_one(l, sections, 0, &err));
     g_assert_nonnull(strstr(err->message, "clock 0 occurs twice"));
     g_clear_error(&err);
@@ -191,9 +192,9 @@ static void test_bridges_first(void)
     Bus root = { 0 }, near_bus = { 0 }, far_bus = { 0 };
     GPtrArray *sections;
 
-    g_assert_true(bus_init(&root, b->m, PLAN_BUS_SYSTEM, "root", NULL, NULL));
-    g_assert_true(bus_init(&near_bus, b->m, PLAN_BUS_SYSTEM, "near", near, NULL));
-    g_assert_true(bus_init(&far_bus, b->m, PLAN_BUS_SYSTEM, "far", far, NULL));
+    ASSERT_OK(bus_init(&root, b->m, PLAN_BUS_SYSTEM, "root", NULL, &failure));
+    ASSERT_OK(bus_init(&near_bus, b->m, PLAN_BUS_SYSTEM, "near", near, &failure));
+    ASSERT_OK(bus_init(&far_bus, b->m, PLAN_BUS_SYSTEM, "far", far, &failure));
     board->child_bus = near->bus = &root;
     near->child_bus = far->bus = &near_bus;
     far->child_bus = leaf->bus = &far_bus;
@@ -250,7 +251,7 @@ static void test_blockers(void)
     Box *b = box_new(devices), *empty = box_empty();
 
     check_possible(b, &t, "");
-    g_assert_true(savevm_possible(empty->m, NULL));
+    ASSERT_OK(savevm_possible(empty->m, &failure));
     t.vmstate = &asks;
     check_possible(b, &t, "");
     box_widget(b, "w0")->value = 1;
@@ -299,7 +300,7 @@ static void test_careless_record(void)
     g_assert_false(loadvm_section(l, &s, (const uint8_t *)"\0\0\0", 3, &err));
     g_assert_cmpstr(err->message, ==,
                     "section w0/widget 0: its record of 3 bytes is shorter than its fields");
-    g_assert_true(loadvm_section(l, &s, (const uint8_t *)"\0\0\0\0", 4, NULL));
+    ASSERT_OK(loadvm_section(l, &s, (const uint8_t *)"\0\0\0\0", 4, &failure));
     loadvm_free(l);
     box_free(b);
 }

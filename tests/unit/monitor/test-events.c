@@ -11,6 +11,7 @@
 #include "../../../monitor/internal.h"
 #include "../hw/fixture.h"
 #include "hw/core/clock.h"
+#include "tests/lib/ok.h"
 
 enum { SECOND = 1000000000 };
 
@@ -44,7 +45,7 @@ static void rig_init(Rig *r)
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
     options = g_strdup_printf("socket,id=q,fd=%d", pair[0]);
     r->fd = pair[1];
-    g_assert_true(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), true, false, NULL));
+    ASSERT_OK(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), true, false, &failure));
     g_assert_cmpint(send(r->fd, hello, strlen(hello), 0), ==, (ssize_t)strlen(hello));
     answer = heard(r);
     g_assert_nonnull(strstr(answer, "return"));

@@ -14,6 +14,7 @@
 #include "monitor/host.h"
 #include "monitor/monitor.h"
 #include "net/net.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 typedef struct Rig {
@@ -113,7 +114,7 @@ static void rig_init(Rig *r, bool control)
     c = chardev_new(r->m, NULL, options, NULL);
     g_assert_nonnull(c);
     r->fd = pair[1];
-    g_assert_true(monitor_open(r->m, c, control, false, NULL));
+    ASSERT_OK(monitor_open(r->m, c, control, false, &failure));
 }
 
 static void rig_done(Rig *r)

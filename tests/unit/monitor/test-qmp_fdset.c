@@ -10,6 +10,7 @@
 
 #include "../hw/fixture.h"
 #include "monitor/monitor.h"
+#include "tests/lib/ok.h"
 
 typedef struct Rig {
     Machine *m;
@@ -25,7 +26,7 @@ static void rig_init(Rig *r)
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
     options = g_strdup_printf("socket,id=q,fd=%d", pair[0]);
     r->fd = pair[1];
-    g_assert_true(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), true, false, NULL));
+    ASSERT_OK(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), true, false, &failure));
 }
 
 static void rig_done(Rig *r)

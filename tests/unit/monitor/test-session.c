@@ -13,6 +13,7 @@
 
 #include "../../../monitor/internal.h"
 #include "../hw/fixture.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 typedef struct Rig {
@@ -33,7 +34,7 @@ static void rig_init(Rig *r, bool control, const char *hello)
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
     options = g_strdup_printf("socket,id=q,fd=%d", pair[0]);
     r->fd = pair[1];
-    g_assert_true(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), control, false, NULL));
+    ASSERT_OK(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), control, false, &failure));
     g_assert_cmpint(send(r->fd, hello, strlen(hello), 0), ==, (ssize_t)strlen(hello));
 }
 
@@ -319,7 +320,7 @@ static void check_departure(bool before)
     *r = (Rig){ .m = fixture_new(1), .got = g_string_new(NULL) };
     r->host = (MonitorHost){ .name = "guest1", .host_add = departure_add };
     r->m->host = &r->host;
-    g_assert_true(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), true, false, NULL));
+    ASSERT_OK(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), true, false, &failure));
     r->fd = departure_connect(&d);
     g_assert_cmpint(send(r->fd, hello, strlen(hello), 0), ==, (ssize_t)strlen(hello));
     WAIT_UNTIL (__atomic_load_n(&monitor(r)->threaded, __ATOMIC_ACQUIRE), 20) {

@@ -17,6 +17,7 @@
 #include "net/internal.h"
 
 #include "../hw/core/fake-types.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 typedef struct Card {
@@ -71,7 +72,7 @@ static Netdev *make_with_card(Machine *m, const char *json, Card *c)
     g_assert_no_error(err);
     memset(c, 0, sizeof(*c));
     c->nic = (NetNic){ .receive = card_receive, .link = card_link, .opaque = c };
-    g_assert_true(netdev_attach(n, &c->nic, "dut", NULL));
+    ASSERT_OK(netdev_attach(n, &c->nic, "dut", &failure));
     return n;
 }
 
@@ -115,7 +116,7 @@ static void test_hub(void)
     Netdev *nb = make_with_card(m, "{'type':'hubport','id':'b','hubid':'1'}", b);
     uint8_t frame[64] = { 1, 2, 3 };
 
-    g_assert_nonnull(make(m, "{'type':'hubport','id':'c','hubid':2}", NULL));
+    ASSERT_OK(make(m, "{'type':'hubport','id':'c','hubid':2}", &failure));
     g_assert_cmpuint(send_bytes(na, frame, 64), ==, 64);
     g_assert_cmpuint(b->frames, ==, 1);
     g_assert_cmpuint(a->frames, ==, 0);
@@ -130,7 +131,7 @@ static void test_hub(void)
     net_nic_ready(nb);
     g_assert_cmpuint(b->frames, ==, 1 + NET_QUEUE_FRAMES);
     /* a link that is down transmits nothing in either direction */
-    g_assert_true(netdev_set_link(m, "b", false, NULL));
+    ASSERT_OK(netdev_set_link(m, "b", false, &failure));
     g_assert_cmpuint(b->links, ==, 1);
     send_bytes(na, frame, 64);
     g_assert_cmpuint(b->frames, ==, 1 + NET_QUEUE_FRAMES);
@@ -352,7 +353,7 @@ static void test_user(void)
     }
     memset(a, 0, sizeof(*a));
     a->nic = (NetNic){ .receive = card_receive, .opaque = a };
-    g_assert_true(netdev_attach(n, &a->nic, "dut", NULL));
+    ASSERT_OK(netdev_attach(n, &a->nic, "dut", &failure));
     send_bytes(n, arp, sizeof(arp));
     g_assert_cmpuint(a->frames, ==, 0); /* not from within the device's own transmit call */
     settle();
@@ -424,7 +425,7 @@ static void test_stream_states(void)
     json = g_strdup_printf("{'type':'stream','id':'st0','server':true,'addr':{'type':'inet',"
                            "'host':'127.0.0.1','port':'%u'}}",
                            ntohs(at.sin_port));
-    g_assert_nonnull(make(m, json, NULL));
+    ASSERT_OK(make(m, json, &failure));
     shows(m, "st0: index=0,type=stream,listening\n");
     g_assert_cmpint(connect(client, (struct sockaddr *)&at, sizeof(at)), ==, 0);
     settle();
@@ -474,9 +475,9 @@ static void test_info(void)
 
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
     json = g_strdup_printf("{'type':'socket','id':'s','fd':%d}", fds[0]);
-    g_assert_nonnull(make(m, json, NULL));
-    g_assert_nonnull(make(m, "{'type':'hubport','id':'h1','hubid':4}", NULL));
-    g_assert_nonnull(make(m, "{'type':'hubport','id':'h2','hubid':4}", NULL));
+    ASSERT_OK(make(m, json, &failure));
+    ASSERT_OK(make(m, "{'type':'hubport','id':'h1','hubid':4}", &failure));
+    ASSERT_OK(make(m, "{'type':'hubport','id':'h2','hubid':4}", &failure));
     add_card(m, &c[0], "s", "nic0");
     add_card(m, &c[1], NULL, NULL);
     add_card(m, &c[2], "h1", NULL);
@@ -493,10 +494,10 @@ static void test_info(void)
     g_assert_false(net_nic_add(m, &c[3].nic, "nowhere", "nic1", &again));
     g_assert_nonnull(strstr(again->message, "'nowhere'"));
     /* a link by the name of its device, also of a device without a network */
-    g_assert_true(netdev_set_link(m, "dut.1", false, NULL));
+    ASSERT_OK(netdev_set_link(m, "dut.1", false, &failure));
     g_assert_false(net_nic_link(&c[1].nic));
     g_assert_cmpuint(c[1].links, ==, 1);
-    g_assert_true(netdev_set_link(m, "nic0", false, NULL));
+    ASSERT_OK(netdev_set_link(m, "nic0", false, &failure));
     g_assert_false(netdev_find(m, "s")->link);
     for (unsigned i = 0; i < 3; i++) {
         net_nic_remove(m, &c[i].nic);
@@ -519,11 +520,11 @@ static void test_announce(void)
     add_card(m, &c[0], NULL, "a");
     add_card(m, &c[1], NULL, "b");
     announced = 0;
-    g_assert_true(net_announce(m, "", &now, NULL, NULL));
+    ASSERT_OK(net_announce(m, "", &now, NULL, &failure));
     g_assert_cmpuint(announced, ==, 2);
-    g_assert_true(net_announce(m, "", &now, one, NULL));
+    ASSERT_OK(net_announce(m, "", &now, one, &failure));
     g_assert_cmpuint(announced, ==, 3);
-    g_assert_true(net_announce(m, "x", &often, one, NULL));
+    ASSERT_OK(net_announce(m, "x", &often, one, &failure));
     WAIT_UNTIL (announced >= 7, 20) {
         clocks_dispatch(m->clocks);
     }
@@ -531,11 +532,11 @@ static void test_announce(void)
     wait_elapse(5000, "no further announcement");
     clocks_dispatch(m->clocks);
     g_assert_cmpuint(announced, ==, 7);
-    g_assert_true(net_announce(m, "x", &later, NULL, NULL));
+    ASSERT_OK(net_announce(m, "x", &later, NULL, &failure));
     g_assert_cmpuint(announced, ==, 9);
-    g_assert_true(net_announce(m, "x", &none, NULL, NULL)); /* ends it */
+    ASSERT_OK(net_announce(m, "x", &none, NULL, &failure)); /* ends it */
     g_assert_cmpint(clocks_deadline(m->clocks, CLOCK_KIND_REALTIME), ==, CLOCK_NEVER);
-    g_assert_true(net_announce(m, "x", &later, NULL, NULL)); /* in progress at the end */
+    ASSERT_OK(net_announce(m, "x", &later, NULL, &failure)); /* in progress at the end */
     g_assert_false(net_announce(m, "", &now, nobody, &err));
     g_assert_nonnull(strstr(err->message, "'z'"));
     g_assert_false(net_announce(m, "", &endless, NULL, &limit));
@@ -869,7 +870,7 @@ static void test_reconnect(void)
             wait_main();
         }
         netdev_detach(nb);
-        g_assert_true(netdev_del(m, "b", NULL));
+        ASSERT_OK(netdev_del(m, "b", &failure));
         wait_main();
     }
     finish(m, a, na, b, NULL);

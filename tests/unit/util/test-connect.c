@@ -17,6 +17,7 @@
 #include "util/host.h"
 #include "util/listener.h"
 
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 static struct sockaddr_un address(const char *name)
@@ -60,7 +61,7 @@ static void test_mode(void)
     close(fd);
     socket_unlink((struct sockaddr *)&un);
     g_assert_false(g_file_test(un.sun_path, G_FILE_TEST_EXISTS));
-    g_assert_true(g_file_set_contents(un.sun_path, "precious", -1, NULL));
+    ASSERT_OK(g_file_set_contents(un.sun_path, "precious", -1, &failure));
     fd = socket(AF_UNIX, SOCK_STREAM, 0);
     g_assert_cmpint(socket_bind(fd, (struct sockaddr *)&un, sizeof(un), 0600), ==, -1);
     g_assert_cmpint(errno, ==, EADDRINUSE);

@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <sched.h>
 
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 enum { INTERVAL_US = 50000, MS = 1000000 };
@@ -21,7 +22,7 @@ static void put(const char *folder, const char *name, const char *text)
 {
     g_autofree char *path = g_build_filename(folder, name, NULL);
 
-    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    ASSERT_OK(g_file_set_contents(path, text, -1, &failure));
 }
 
 static char *thread_folder(const Host *h, const char *id)

@@ -14,6 +14,7 @@
 #include "util/infile.h"
 #include "util/outfile.h"
 
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 static char *folder;
@@ -25,14 +26,14 @@ static char *path_of(const char *name)
 
 static void put(const char *path, const char *text)
 {
-    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    ASSERT_OK(g_file_set_contents(path, text, -1, &failure));
 }
 
 static void expect(const char *path, const char *want)
 {
     g_autofree char *text = NULL;
 
-    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    ASSERT_OK(g_file_get_contents(path, &text, NULL, &failure));
     g_assert_cmpstr(text, ==, want);
 }
 

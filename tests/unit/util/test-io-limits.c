@@ -3,6 +3,7 @@
  * Leaky buckets of I/O limits, with a clock that the test sets.
  */
 #include "util/io_limits.h"
+#include "tests/lib/ok.h"
 
 #define SECOND 1000000000ll
 
@@ -102,7 +103,7 @@ static void test_checks(void)
         g_assert_false(io_limits_check(&rows[i].l, &err));
         g_assert_true(g_pattern_match_simple(rows[i].message, err->message));
     }
-    g_assert_true(io_limits_check(&fine, NULL));
+    ASSERT_OK(io_limits_check(&fine, &failure));
     g_assert_true(io_limits_any(&fine));
     g_assert_false(io_limits_any(&(IoLimits){ .op_size = 1 }));
 }

@@ -7,12 +7,13 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 #include <string.h>
+#include "tests/lib/ok.h"
 
 static void test_categories(void)
 {
     g_autoptr(GError) err = NULL;
 
-    g_assert_true(log_set("int,guest_errors", NULL));
+    ASSERT_OK(log_set("int,guest_errors", &failure));
     g_assert_true(log_on(LOG_INT));
     g_assert_true(log_on(LOG_GUEST_ERROR));
     g_assert_false(log_on(LOG_MMU));
@@ -20,7 +21,7 @@ static void test_categories(void)
     g_assert_nonnull(strstr(err->message, "'wrong'"));
     g_assert_nonnull(strstr(err->message, "in_asm"));
     g_assert_true(log_on(LOG_INT)); /* a rejected list changes nothing */
-    g_assert_true(log_set("none", NULL));
+    ASSERT_OK(log_set("none", &failure));
     g_assert_cmphex(log_mask, ==, 0);
 }
 
@@ -41,19 +42,19 @@ static void test_burst(void)
     g_autofree char *text = NULL;
     uint64_t before = guest_error_count();
 
-    g_assert_true(log_to_file(path, NULL));
-    g_assert_true(log_set("guest_errors", NULL));
+    ASSERT_OK(log_to_file(path, &failure));
+    ASSERT_OK(log_set("guest_errors", &failure));
     for (unsigned i = 0; i < 5000; i++) {
         guest_error("dev", "write %u", i);
     }
     g_assert_cmpuint(guest_error_count() - before, ==, 5000);
-    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    ASSERT_OK(g_file_get_contents(path, &text, NULL, &failure));
     /* the loop may take longer than a second on a busy host */
     g_assert_cmpuint(count_lines(text), >=, GUEST_ERROR_BURST);
     g_assert_cmpuint(count_lines(text), <=, 4 * GUEST_ERROR_BURST);
     g_assert_nonnull(strstr(text, "guest error: dev: write 0\n"));
     g_unlink(path);
-    g_assert_true(log_set("", NULL));
+    ASSERT_OK(log_set("", &failure));
     guest_error("dev", "silent");
     g_assert_cmpuint(guest_error_count() - before, ==, 5001);
 }

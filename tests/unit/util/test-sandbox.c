@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "config-host.h"
+#include "tests/lib/ok.h"
 
 static void refused(const char *arg, const char *text)
 {
@@ -31,19 +32,20 @@ static void test_parse(void)
 {
     SandboxPolicy p;
 
-    g_assert_true(sandbox_policy_parse(
-        &p, "on,obsolete=allow,elevateprivileges=children,spawn=deny,resourcecontrol=deny", NULL));
+    ASSERT_OK(sandbox_policy_parse(
+        &p, "on,obsolete=allow,elevateprivileges=children,spawn=deny,resourcecontrol=deny",
+        &failure));
     g_assert_cmpint(p.mode, ==, SANDBOX_KILL);
     g_assert_true(p.allow_obsolete);
     g_assert_true(p.deny_spawn);
     g_assert_true(p.deny_resourcecontrol);
     g_assert_cmpint(p.privileges, ==, SANDBOX_PRIVILEGES_CHILDREN);
     g_assert_true(sandbox_denies_spawn(&p));
-    g_assert_true(sandbox_policy_parse(&p, "on", NULL));
+    ASSERT_OK(sandbox_policy_parse(&p, "on", &failure));
     g_assert_false(p.allow_obsolete);
     g_assert_false(p.deny_spawn);
     g_assert_false(sandbox_denies_spawn(&p));
-    g_assert_true(sandbox_policy_parse(&p, "off", NULL));
+    ASSERT_OK(sandbox_policy_parse(&p, "off", &failure));
     g_assert_cmpint(p.mode, ==, SANDBOX_OFF);
     g_assert_false(sandbox_denies_spawn(NULL));
     refused("maybe", "on or off");

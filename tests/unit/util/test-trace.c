@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "util/log.h"
+#include "tests/lib/ok.h"
 
 static unsigned count_on(void)
 {
@@ -24,9 +25,9 @@ static void test_patterns(void)
 {
     g_autoptr(GError) err = NULL;
 
-    g_assert_true(trace_set("pci_cfg_*", TRACE_BY_USER, NULL));
+    ASSERT_OK(trace_set("pci_cfg_*", TRACE_BY_USER, &failure));
     g_assert_cmpuint(count_on(), ==, 2);
-    g_assert_true(trace_set("-pci_cfg_read", TRACE_BY_USER, NULL));
+    ASSERT_OK(trace_set("-pci_cfg_read", TRACE_BY_USER, &failure));
     g_assert_true(trace_on(TRACE_PCI_CFG_WRITE));
     g_assert_cmpuint(count_on(), ==, 1);
     g_assert_false(trace_set("pci_msii", TRACE_BY_USER, &err));
@@ -38,15 +39,15 @@ static void test_patterns(void)
 /* -d replaces what -d enabled, and keeps what -trace enabled. */
 static void test_log(void)
 {
-    g_assert_true(trace_set("pci_bar", TRACE_BY_USER, NULL));
-    g_assert_true(log_set("trace:pci_msi,int", NULL));
+    ASSERT_OK(trace_set("pci_bar", TRACE_BY_USER, &failure));
+    ASSERT_OK(log_set("trace:pci_msi,int", &failure));
     g_assert_true(trace_on(TRACE_PCI_MSI));
     g_assert_cmpuint(count_on(), ==, 2);
     g_assert_false(log_set("trace:nosuch", NULL));
     g_assert_cmpuint(count_on(), ==, 2);
-    g_assert_true(log_set("all", NULL));
+    ASSERT_OK(log_set("all", &failure));
     g_assert_cmpuint(count_on(), ==, TRACE_EVENTS);
-    g_assert_true(log_set("none", NULL));
+    ASSERT_OK(log_set("none", &failure));
     g_assert_cmpuint(count_on(), ==, 1);
     trace_clear(TRACE_BY_USER);
 }
@@ -59,17 +60,17 @@ static void test_files(void)
     g_autofree char *text = NULL;
     g_autoptr(GError) err = NULL;
 
-    g_assert_true(g_file_set_contents(events, "# comment\n\n pci_bar \nreg_*\n", -1, NULL));
-    g_assert_true(trace_events_from(events, NULL));
+    ASSERT_OK(g_file_set_contents(events, "# comment\n\n pci_bar \nreg_*\n", -1, &failure));
+    ASSERT_OK(trace_events_from(events, &failure));
     g_assert_cmpuint(count_on(), ==, 3);
-    g_assert_true(g_file_set_contents(events, "pci_bar\nnosuch\n", -1, NULL));
+    ASSERT_OK(g_file_set_contents(events, "pci_bar\nnosuch\n", -1, &failure));
     g_assert_false(trace_events_from(events, &err));
     g_assert_nonnull(strstr(err->message, "line 2"));
     g_assert_false(trace_events_from("/dev/zero", NULL)); /* endless input */
-    g_assert_true(trace_to_file(file, NULL));
+    ASSERT_OK(trace_to_file(file, &failure));
     trace(TRACE_PCI_BAR, "bar %u", 3);
     trace(TRACE_PCI_MSI, "not on");
-    g_assert_true(g_file_get_contents(file, &text, NULL, NULL));
+    ASSERT_OK(g_file_get_contents(file, &text, NULL, &failure));
     g_assert_cmpstr(text, ==, "pci_bar bar 3\n");
     g_unlink(events);
     g_unlink(file);

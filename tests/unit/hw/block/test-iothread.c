@@ -10,6 +10,7 @@
 #include "block/internal.h"
 #include "hw/core/event_loop.h"
 #include "hw/core/host_object.h"
+#include "tests/lib/ok.h"
 
 enum { SIZE = 1 << 20, SECTOR = 512, REQUESTS = 16 };
 
@@ -148,7 +149,7 @@ static void test_stop(void)
             let_others_run(&r);
         }
         g_assert_cmpuint(used(&r), ==, before);
-        g_assert_true(block_resize(r.node, (round & 1 ? 2 : 1) * SIZE, NULL));
+        ASSERT_OK(block_resize(r.node, (round & 1 ? 2 : 1) * SIZE, &failure));
         machine_set_state(r.f.m, RUN_RUNNING);
         WAIT_UNTIL (used(&r) == round * REQUESTS, 20) {
             let_others_run(&r);
@@ -199,9 +200,9 @@ static void test_users(void)
     refused(&r.f, type, "pcie.0", "x", other, "drive=nope,iothread=io1", "'nope'");
     device_unplug(&plug_function(&r.f, type, "pcie.0", "y", other, "drive=d1,iothread=io0")->dev);
     g_assert_false(host_object_del(r.f.m, "io0", NULL));
-    g_assert_true(host_object_del(r.f.m, "io1", NULL));
+    ASSERT_OK(host_object_del(r.f.m, "io1", &failure));
     device_unplug(&r.v.d->dev);
-    g_assert_true(host_object_del(r.f.m, "io0", NULL));
+    ASSERT_OK(host_object_del(r.f.m, "io0", &failure));
     finish(&r);
 }
 

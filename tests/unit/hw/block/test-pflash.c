@@ -12,6 +12,7 @@
 
 #include "block/block.h"
 #include "hw/block/pflash.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 #define BASE 0x20000000ull
@@ -215,7 +216,7 @@ static void test_refused(void)
         json_tokener_parse("{'id':'d','file':{'driver':'null-co','size':'1M'},'format':'raw'}");
     static const char *const settings[] = { "name=f0,drive=d", "name=f0,drive=nope" };
 
-    g_assert_nonnull(block_drive_new(m, o, false, NULL));
+    ASSERT_OK(block_drive_new(m, o, false, &failure));
     json_object_put(o);
     for (unsigned i = 0; i < G_N_ELEMENTS(settings); i++) {
         g_autoptr(GError) err = NULL;

@@ -10,6 +10,7 @@
 
 #include "blk-driver.h"
 #include "block/internal.h"
+#include "tests/lib/ok.h"
 
 /* --- a disk that fails on demand, and the requests it received --- */
 
@@ -375,7 +376,7 @@ static void test_no_flush(void)
     writeback = &saved->data[saved->len - 9];
     g_assert_cmpuint(*writeback, ==, 0);
     *writeback = 1;
-    g_assert_true(load_state(v.d, saved, NULL));
+    ASSERT_OK(load_state(v.d, saved, &failure));
     again = save_state(v.d);
     g_assert_cmpmem(again->data, again->len, saved->data, saved->len);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);

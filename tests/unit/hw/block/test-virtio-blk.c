@@ -14,6 +14,7 @@
 
 #include "blk-driver.h"
 #include "block/internal.h"
+#include "tests/lib/ok.h"
 
 enum { SIZE = 1 << 20, SECTOR = 512 };
 
@@ -196,7 +197,7 @@ static void test_read_only(void)
     g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 0, 512), ==, VIRTIO_BLK_S_OK);
     g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_FLUSH, 0, 0), ==, VIRTIO_BLK_S_OK);
     pattern(expect, SECTOR, 1);
-    g_assert_true(g_file_get_contents(d.path, &content, &len, NULL));
+    ASSERT_OK(g_file_get_contents(d.path, &content, &len, &failure));
     g_assert_cmpmem(content, SECTOR, expect, SECTOR);
     device_unplug(&d.v.d->dev);
     refused(&d.f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, "drive=d0,read-only=off",
@@ -217,11 +218,11 @@ static void test_resize(void)
     drv_msix(&d.v, true);
     drv_start(&d.v, 0, 1);
     g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, SIZE / SECTOR, 512), ==, VIRTIO_BLK_S_IOERR);
-    g_assert_true(block_resize(block_find(d.f.m, "d0"), 2 * SIZE, NULL));
+    ASSERT_OK(block_resize(block_find(d.f.m, "d0"), 2 * SIZE, &failure));
     g_assert_true(drv_interrupted(&d.v, 0));
     g_assert_cmpuint(drv_config(&d.v, 0, 8), ==, 2 * SIZE / SECTOR);
     g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, SIZE / SECTOR, 512), ==, VIRTIO_BLK_S_OK);
-    g_assert_true(block_resize(block_find(d.f.m, "d0"), SIZE, NULL));
+    ASSERT_OK(block_resize(block_find(d.f.m, "d0"), SIZE, &failure));
     g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, SIZE / SECTOR, 512), ==, VIRTIO_BLK_S_IOERR);
     finish_disk(&d);
 }

@@ -6,6 +6,7 @@
 #include "../fixture.h"
 
 #include "chardev/ringbuf.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 enum {
@@ -252,7 +253,7 @@ static void test_fuller_than_deep(void)
         g_assert_nonnull(strstr(err->message, at == N_TX ? "(n_tx)" : "(n_rx)"));
         bytes->data[FCR_AT] = 1; /* with FIFOs it is full */
         reader_init(&r, bytes->data, bytes->len);
-        g_assert_true(vm_load(vm, u.dev, 1, &r, "serial", NULL));
+        ASSERT_OK(vm_load(vm, u.dev, 1, &r, "serial", &failure));
         out(&u, THR, 'x');
         uart_free(&u);
     }

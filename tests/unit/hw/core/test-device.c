@@ -6,6 +6,7 @@
 #include "fake-types.h"
 
 #include <string.h>
+#include "tests/lib/ok.h"
 
 typedef struct Dev {
     Device dev;
@@ -150,7 +151,7 @@ static void test_refusals(void)
     };
     Machine *m = machine();
 
-    g_assert_nonnull(plug(m, "leaf,id=a", NULL));
+    ASSERT_OK(plug(m, "leaf,id=a", &failure));
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) err = NULL;
 
@@ -168,9 +169,9 @@ static void test_bus(void)
     Machine *m = machine();
     Device *br = plug(m, "br,id=b1", NULL);
 
-    g_assert_nonnull(plug(m, "leaf,id=a,bus=b1", NULL));
-    g_assert_nonnull(plug(m, "br,id=b2,bus=b1", NULL));
-    g_assert_nonnull(plug(m, "leaf,id=c,bus=b2", NULL));
+    ASSERT_OK(plug(m, "leaf,id=a,bus=b1", &failure));
+    ASSERT_OK(plug(m, "br,id=b2,bus=b1", &failure));
+    ASSERT_OK(plug(m, "leaf,id=c,bus=b2", &failure));
     g_assert_cmpuint(br->child_bus->members->len, ==, 2);
     device_unplug(br);
     g_assert_cmpint(live, ==, 0);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host-objects.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 static bool alive(int64_t tid)
@@ -31,9 +32,9 @@ static void test_threads(void)
 
     g_assert_true(one > 0 && two > 0 && one != two && two != gettid());
     g_assert_true(alive(one) && alive(two));
-    g_assert_true(g_file_get_contents(comm, &name, NULL, NULL));
+    ASSERT_OK(g_file_get_contents(comm, &name, NULL, &failure));
     g_assert_cmpstr(name, ==, "IO two\n");
-    g_assert_true(host_object_del(m, "one", NULL));
+    ASSERT_OK(host_object_del(m, "one", &failure));
     g_assert_true(gone(one));
     g_assert_cmpint(host_iothread_tid(object(m, "secret,id=s,data=x")), ==, 0);
     machine_end(m);
@@ -47,7 +48,7 @@ static void test_quick_end(void)
 
     for (int i = 0; i < 200; i++) {
         object(m, "iothread,id=t");
-        g_assert_true(host_object_del(m, "t", NULL));
+        ASSERT_OK(host_object_del(m, "t", &failure));
     }
     machine_end(m);
 }

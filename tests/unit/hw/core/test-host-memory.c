@@ -7,6 +7,7 @@
 
 #include "host-objects.h"
 #include "migration/ram_hole_internal.h"
+#include "tests/lib/ok.h"
 
 static RamBlock *ram(Machine *m, const char *backend, uint64_t size, const char *words)
 {
@@ -70,7 +71,7 @@ static void write_file(const char *path, size_t len, char fill)
     g_autofree char *bytes = g_malloc(len + 1);
 
     memset(bytes, fill, len);
-    g_assert_true(g_file_set_contents(path, bytes, (gssize)len, NULL));
+    ASSERT_OK(g_file_set_contents(path, bytes, (gssize)len, &failure));
 }
 
 static uint8_t first_byte(const char *path)
@@ -78,7 +79,7 @@ static uint8_t first_byte(const char *path)
     g_autofree char *bytes = NULL;
     gsize len;
 
-    g_assert_true(g_file_get_contents(path, &bytes, &len, NULL));
+    ASSERT_OK(g_file_get_contents(path, &bytes, &len, &failure));
     g_assert_cmpuint(len, >=, 0x10000);
     return (uint8_t)bytes[0];
 }

@@ -3,6 +3,7 @@
  * The list of host objects: ids, properties from text and JSON, users, help.
  */
 #include "host-objects.h"
+#include "tests/lib/ok.h"
 
 static void note(void *opaque, HostObject *o)
 {
@@ -21,7 +22,7 @@ static void test_list(void)
     host_object_foreach(m, note, seen);
     g_assert_cmpstr(seen->str, ==, "a b ");
     refused(m, "secret,id=a,data=y", "object 'a' exists already");
-    g_assert_true(host_object_del(m, "a", NULL));
+    ASSERT_OK(host_object_del(m, "a", &failure));
     g_assert_null(host_object_find(m, "a"));
     object(m, "secret,id=a,data=z");
     g_string_free(seen, TRUE);
@@ -75,7 +76,7 @@ static void test_users(void)
     host_object_unuse(o, "stranger");
     g_assert_false(host_object_del(m, "r", NULL));
     host_object_unuse(o, "rng1");
-    g_assert_true(host_object_del(m, "r", NULL));
+    ASSERT_OK(host_object_del(m, "r", &failure));
     g_assert_false(host_object_del(m, "r", &none));
     g_assert_cmpstr(none->message, ==, "there is no object named 'r'");
     machine_end(m);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host-objects.h"
+#include "tests/lib/ok.h"
 
 static void is(HostObject *o, const char *bytes, gsize len)
 {
@@ -34,7 +35,7 @@ static void test_file(void)
     g_autofree char *coded = g_strdup_printf("secret,id=b,file=%s,format=base64", path);
     Machine *m = machine_with_lock();
 
-    g_assert_true(g_file_set_contents(path, "aGk=\n", 5, NULL));
+    ASSERT_OK(g_file_set_contents(path, "aGk=\n", 5, &failure));
     is(object(m, raw), "aGk=\n", 5);
     is(object(m, coded), "hi", 2);
     g_unlink(path);

@@ -9,6 +9,7 @@
 
 #include "../../../../hw/net/internal.h"
 #include "../virtio/virtio-driver.h"
+#include "tests/lib/ok.h"
 
 enum { TX = DRV_DATA, RX = DRV_DATA + 0x10000, CTRL = DRV_DATA + 0x60000, RX_LEN = 2048 };
 
@@ -60,7 +61,7 @@ static inline Net *start(const char *settings, uint64_t features, unsigned queue
     drv_machine(&n->f, NULL, "{'type':'hubport','id':'n0','hubid':1}");
     n->end.netdev = add_netdev(n->f.m, "{'type':'hubport','id':'far','hubid':1}");
     n->end.nic = (NetNic){ .receive = end_receive, .opaque = &n->end };
-    g_assert_true(netdev_attach(n->end.netdev, &n->end.nic, "far", NULL));
+    ASSERT_OK(netdev_attach(n->end.netdev, &n->end.nic, "far", &failure));
     drv_plug(&n->v, &n->f, "virtio-net-pci", settings, legacy);
     drv_start(&n->v, features, queues);
     n->ctrl = queues - 1;

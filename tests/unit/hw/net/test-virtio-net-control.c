@@ -4,6 +4,7 @@
  * of announcements, and the saved state of all of these.
  */
 #include "net-driver.h"
+#include "tests/lib/ok.h"
 #include "tests/lib/wait.h"
 
 /* --- the filter --- */
@@ -204,7 +205,7 @@ static void test_steering(void)
     send_frame(n, 3, &none, frame, 100);
     saved = save_state(n->v.d);
     drv_set_status(&n->v, 0);
-    g_assert_true(load_state(n->v.d, saved, NULL));
+    ASSERT_OK(load_state(n->v.d, saved, &failure));
     udp_frame(frame, there, here, 53, 5000, false);
     g_assert_cmpint(lands(n, frame, 100, PAIRS), ==, 3);
     /* fewer queues: none above the limit is used */
@@ -266,7 +267,7 @@ static void check_announce(bool guest)
     unsigned sent;
 
     machine_set_state(n->f.m, RUN_PAUSED);
-    g_assert_true(load_state(n->v.d, saved, NULL));
+    ASSERT_OK(load_state(n->v.d, saved, &failure));
     n->end.frames = 0;
     machine_set_state(n->f.m, RUN_RUNNING);
     if (guest) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net-driver.h"
+#include "tests/lib/ok.h"
 
 /* --- frames --- */
 
@@ -393,7 +394,7 @@ static void test_link(void)
     uint8_t frame[60] = { 0 };
 
     give_buffers(n, 0, 1, RX_LEN);
-    g_assert_true(netdev_set_link(n->f.m, "n0", false, NULL));
+    ASSERT_OK(netdev_set_link(n->f.m, "n0", false, &failure));
     g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, 0);
     g_assert_true(n->f.line[3]); /* the configuration changed */
     g_assert_cmphex(guest_read(&n->f, n->v.isr, 1), ==, 3);
@@ -401,7 +402,7 @@ static void test_link(void)
     g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
     drv_start(&n->v, F_BIT(VIRTIO_NET_F_STATUS), 2); /* a reset does not restore the link */
     g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, 0);
-    g_assert_true(netdev_set_link(n->f.m, "dut", true, NULL));
+    ASSERT_OK(netdev_set_link(n->f.m, "dut", true, &failure));
     g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP);
     finish(n);
 }
@@ -418,7 +419,7 @@ static void test_announce_on_demand(void)
                        F_BIT(VIRTIO_NET_F_STATUS),
                    3, false);
 
-    g_assert_true(net_announce(n->f.m, "", &once, names, NULL));
+    ASSERT_OK(net_announce(n->f.m, "", &once, names, &failure));
     g_assert_cmpuint(n->end.frames, ==, 1);
     g_assert_cmpmem(n->end.last + 22, 6, mac0, 6);
     g_assert_cmphex(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "nvme-driver.h"
+#include "tests/lib/ok.h"
 
 #define DRIVE                                                                                      \
     "{'id':'d0','format':'raw','file':{'driver':'null-co','size':1048576,'read-zeroes':true}}"
@@ -588,7 +589,7 @@ static void test_events(void)
     nvme_offer(&v, 0, (NvmeCommand){ .opcode = NVME_ADMIN_ASYNC_EVENT });
     nvme_kick(&v, 0);
     g_assert_cmphex(NVME_ADMIN(&v, NVME_ADMIN_ASYNC_EVENT), ==, NVME_EVENT_LIMIT_EXCEEDED);
-    g_assert_true(block_resize(block_find(v.f.m, "d0"), 1 << 21, NULL));
+    ASSERT_OK(block_resize(block_find(v.f.m, "d0"), 1 << 21, &failure));
     g_assert_cmpint(nvme_collect(&v, 0), ==, NVME_SUCCESS);
     g_assert_cmphex(v.result, ==, 2 | NVME_LOG_CHANGED_NAMESPACES << 16);
     g_assert_cmphex(LOG(NVME_LOG_CHANGED_NAMESPACES), ==, NVME_SUCCESS);
@@ -599,7 +600,7 @@ static void test_events(void)
     nvme_offer(&v, 0, (NvmeCommand){ .opcode = NVME_ADMIN_ASYNC_EVENT });
     nvme_kick(&v, 0);
     machine_set_state(v.f.m, RUN_PAUSED);
-    g_assert_true(block_resize(block_find(v.f.m, "d0"), 1 << 20, NULL));
+    ASSERT_OK(block_resize(block_find(v.f.m, "d0"), 1 << 20, &failure));
     g_assert_cmpint(nvme_collect(&v, 0), ==, NVME_NONE);
     machine_set_state(v.f.m, RUN_RUNNING);
     g_assert_cmpint(nvme_wait(&v, 0), ==, NVME_SUCCESS);

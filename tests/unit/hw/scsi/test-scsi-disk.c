@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "scsi-driver.h"
+#include "tests/lib/ok.h"
 
 enum { SIZE = 1 << 20, BLOCK = 512 };
 
@@ -160,7 +161,7 @@ static void test_capacity(void)
                0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0);
     SCSI_OK(&s, 0, 0, OP_SEEK_10, 0, 0, 0, 3, 0xff, 0, 0, 0, 0);
     SCSI_FAILS(&s, SCSI_LBA_OUT_OF_RANGE, 0, 0, OP_SEEK_10, 0, 0, 0, 4, 0, 0, 0, 0, 0);
-    g_assert_true(block_resize(block_find(s.f.m, "d0"), SIZE / 2, NULL));
+    ASSERT_OK(block_resize(block_find(s.f.m, "d0"), SIZE / 2, &failure));
     SCSI_FAILS(&s, scsi_attention_sense(SCSI_ATTENTION_CAPACITY), 0, 8, OP_READ_CAPACITY_10, 0, 0,
                0, 0, 0, 0, 0, 0, 0);
     SCSI_OK(&s, 0, 8, OP_READ_CAPACITY_10, 0, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -329,15 +330,15 @@ static void test_change(void)
     g_assert_false(block_media_change(mm, path, "raw", false, NULL));
     SCSI_OK(&s, 0, 8, OP_GET_EVENT_STATUS, 1, 0, 0, 0x10, 0, 0, 0, 8, 0);
     g_assert_cmphex(data[4], ==, SCSI_MEDIA_EJECT_REQUEST);
-    g_assert_true(block_media_change(mm, path, "raw", true, NULL));
+    ASSERT_OK(block_media_change(mm, path, "raw", true, &failure));
     g_assert_cmpint(drv_collect(&s.v, EVENT_QUEUE, 1), ==, 16);
     SCSI_FAILS(&s, scsi_attention_sense(SCSI_ATTENTION_MEDIUM), 0, 0, OP_TEST_UNIT_READY, 0, 0, 0,
                0, 0);
     SCSI_OK(&s, 0, 8, OP_READ_CAPACITY_10, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     g_assert_cmpmem(data, 4, "\0\0\1\xff", 4);
     SCSI_OK(&s, 0, 0, OP_PREVENT_ALLOW, 0, 0, 0, 0, 0);
-    g_assert_true(block_media_open(mm, false, NULL));
-    g_assert_true(block_media_remove(mm, NULL));
+    ASSERT_OK(block_media_open(mm, false, &failure));
+    ASSERT_OK(block_media_remove(mm, &failure));
     SCSI_FAILS(&s, SCSI_NO_MEDIUM_OPEN, 0, 8, OP_READ_CAPACITY_10, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     block_media_move_tray(mm, false);
     SCSI_FAILS(&s, SCSI_NO_MEDIUM, 0, 8, OP_READ_CAPACITY_10, 0, 0, 0, 0, 0, 0, 0, 0, 0);

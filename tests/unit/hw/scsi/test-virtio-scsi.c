@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "scsi-driver.h"
+#include "tests/lib/ok.h"
 
 #define NULL_DRIVE "{'id':'d0','file':{'driver':'null-co','size':67108864},'format':'raw'}"
 
@@ -230,7 +231,7 @@ static void test_events(void)
     g_assert_cmpuint(event_at(&s, 0)->event, ==, VIRTIO_SCSI_T_TRANSPORT_RESET);
     g_assert_cmpuint(event_at(&s, 0)->reason, ==, VIRTIO_SCSI_EVT_RESET_RESCAN);
     g_assert_cmpmem(event_at(&s, 0)->lun, 8, "\1\7\x41\x2c\0\0\0\0", 8);
-    g_assert_true(block_resize(block_find(s.f.m, "d0"), 1 << 20, NULL));
+    ASSERT_OK(block_resize(block_find(s.f.m, "d0"), 1 << 20, &failure));
     g_assert_cmpint(drv_collect(&s.v, EVENT_QUEUE, 1), ==, 16);
     g_assert_cmpuint(event_at(&s, 1)->event, ==, VIRTIO_SCSI_T_PARAM_CHANGE);
     g_assert_cmphex(event_at(&s, 1)->reason, ==, 0x092a);
@@ -313,7 +314,7 @@ static void test_kept(void)
     g_assert_cmpuint(scsi_controller(&s)->kept.length, ==, 2);
     state = save_state(s.v.d);
     slow.result = 0;
-    g_assert_true(load_state(s.v.d, state, NULL));
+    ASSERT_OK(load_state(s.v.d, state, &failure));
     g_assert_cmpuint(scsi_controller(&s)->all.length, ==, 0);
     g_assert_cmpuint(scsi_controller(&s)->n_loaded, ==, 2);
     again = save_state(s.v.d);
