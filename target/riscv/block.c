@@ -399,7 +399,8 @@ void builder_add(Builder *b, uint32_t word)
     unsigned before = b->address_op;
 
     b->n_insns++;
-    if (points && !b->pass && cpu_point_at(points, b->va + b->off)) {
+    if ((points && !b->pass && cpu_point_at(points, b->va + b->off)) ||
+        (b->cpu->triggering && rv_trigger_at(b->cpu, b->va + b->off))) {
         block_emit(b, OP_BREAK);
         b->address_op = 0;
     }

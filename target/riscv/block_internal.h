@@ -35,7 +35,7 @@
     X(FP_CHECK) /* checks mstatus.FS before the first use of floating point; imm is the     \
                    instruction word there */                                                \
     X(LOG)      /* -d exec, -d cpu: imm is the instruction word that follows */             \
-    X(BREAK)    /* a breakpoint at the instruction that follows */                          \
+    X(BREAK)    /* a breakpoint or trigger at the next instruction */                         \
     X(UNDEF)    /* illegal instruction: imm is the word */                                  \
     X(WARM)     /* first operation of a block that may be translated: imm is the number of     \
                    executions until then */                                                \

@@ -78,6 +78,14 @@ bool csr_read_mhpmcounter(RiscvCpu *cpu, unsigned n, uint64_t *v);
 bool csr_write_mhpmcounter(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask);
 bool csr_read_scountovf(RiscvCpu *cpu, unsigned n, uint64_t *v);
 
+/* trigger.c */
+bool csr_write_tselect(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask);
+bool csr_read_tdata1(RiscvCpu *cpu, unsigned n, uint64_t *v);
+bool csr_write_tdata1(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask);
+bool csr_read_tdata2(RiscvCpu *cpu, unsigned n, uint64_t *v);
+bool csr_write_tdata2(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask);
+bool csr_read_tinfo(RiscvCpu *cpu, unsigned n, uint64_t *v);
+
 /* csr_stateen.c */
 /* Return the bits of mstateen n that this hart implements. */
 uint64_t riscv_mstateen_legal(const RiscvCpu *cpu, unsigned n);

@@ -243,19 +243,25 @@ bool rv_debug_service(RiscvCpu *cpu)
 
 /* --- points --- */
 
-void rv_debug_break(RiscvCpu *cpu)
+bool rv_debug_break(RiscvCpu *cpu)
 {
-    const CpuPoint *p = cpu_point_at(cpu->cpu.machine->points, cpu->pc);
+    const CpuPoints *points = cpu->cpu.machine->points;
+    const CpuPoint *p = points && !cpu->one ? cpu_point_at(points, cpu->pc) : NULL;
 
+    if (!p) {
+        return rv_trigger_execute(cpu);
+    }
     cpu_debug_stop(&cpu->cpu, CPU_STOP_POINT, p, cpu->pc);
+    return true;
 }
 
 bool rv_debug_watch(RiscvCpu *cpu, uint64_t va, unsigned size, bool read, bool write)
 {
-    const CpuPoint *p = cpu_point_watch(cpu->cpu.machine->points, va, size, read, write);
+    const CpuPoints *points = cpu->cpu.machine->points;
+    const CpuPoint *p = points ? cpu_point_watch(points, va, size, read, write) : NULL;
 
     if (!p || cpu->pass) {
-        return false;
+        return rv_trigger_access(cpu, va, size, read, write);
     }
     cpu->one = false;
     cpu->pass = true;

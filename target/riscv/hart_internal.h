@@ -87,6 +87,7 @@ enum { SATP_BARE = 0, SATP_SV39 = 8, SATP_SV48 = 9 };
 #define EDGE_BLOCKS      64
 #define PMU_FIRST        3 /* number of the first performance counter */
 #define PMU_COUNTERS     29
+#define TRIGGERS         2
 #define JIT_GROUPS       16 /* groups of accesses in a translated block */
 #define DEVICE_PAGES     16
 #define CODE_PAGE_STORES 64 /* stores in a row after which a code page becomes a data page */
@@ -156,6 +157,7 @@ typedef struct RiscvCpu {
     unsigned topei_read; /* identity that the current CSR instruction read from xtopei */
     uint64_t cycle_base, instret_base; /* counter minus its source; the counter if inhibited */
     uint64_t mstateen[4];
+    uint64_t tselect, tdata1[TRIGGERS], tdata2[TRIGGERS];
     uint64_t hpm_event[PMU_COUNTERS];
     uint64_t hpm_base[PMU_COUNTERS]; /* as cycle_base; the counter if it does not count */
     uint64_t hpm_last[PMU_COUNTERS]; /* value at the last comparison */
@@ -165,6 +167,7 @@ typedef struct RiscvCpu {
 
     uint32_t pmu_mask;      /* bits 3 to 31: performance counters that exist */
     uint8_t pmu_priv;       /* privilege mode for which hpm_base is stored */
+    bool triggering;        /* a trigger is armed */
     bool pmu_filtered;      /* a counter does not count in all privilege modes */
     bool pmu_counts_misses; /* compare the counters at each TLB miss */
     bool pmu_counts_insns;  /* a counter of instructions exists: wfi changes the deadline */
@@ -315,12 +318,28 @@ void rv_debug_enter(RiscvCpu *cpu);
 /* Continue or complete a step, with CPU_PENDING_DEBUG pending. Return false if rv_run() must
  * return. */
 bool rv_debug_service(RiscvCpu *cpu);
-/* Stop at the breakpoint at cpu->pc. */
-void rv_debug_break(RiscvCpu *cpu);
-/* Return true, with CAUSE_DEBUG, if a watchpoint stops the access of the instruction at cpu->pc. */
+/* Stop at the breakpoint at cpu->pc, or take the exception of a trigger. Return false if there is
+ * neither: execute the instruction. */
+bool rv_debug_break(RiscvCpu *cpu);
+/* Return true if a watchpoint stops the access of the instruction at cpu->pc (CAUSE_DEBUG), or a
+ * trigger matches it. */
 bool rv_debug_watch(RiscvCpu *cpu, uint64_t va, unsigned size, bool read, bool write);
 /* Access a CSR as a debugger. Return false if it does not exist or the access is not possible. */
 bool rv_debug_csr(RiscvCpu *cpu, unsigned number, bool write, uint64_t *value);
+
+/* --- trigger.c --- */
+/* Return the value that a write to tdata1 results in. */
+uint64_t rv_trigger_legal(uint64_t v);
+/* Return true if a trigger matches the execution of pc, or a data access in a page, in some mode.
+ */
+bool rv_trigger_at(const RiscvCpu *cpu, uint64_t pc);
+bool rv_trigger_page(const RiscvCpu *cpu, uint64_t page);
+/* Take the exception of a trigger that matches the instruction at cpu->pc. False: none matches. */
+bool rv_trigger_execute(RiscvCpu *cpu);
+/* Return true, with CAUSE_BREAKPOINT, if a trigger matches an access. */
+bool rv_trigger_access(RiscvCpu *cpu, uint64_t va, unsigned size, bool read, bool write);
+/* The triggers changed: drop blocks and translations. */
+void rv_trigger_changed(RiscvCpu *cpu);
 
 /* --- pmu.c --- */
 /* The privilege changed while pmu_filtered. */

@@ -52,6 +52,7 @@ typedef enum IsaExt {
     EXT_SVADE,
     EXT_SSCOFPMF,
     EXT_SMSTATEEN,
+    EXT_SDTRIG,
     /* Derived from the others (isa_features()): an instruction of two extensions, or one that
      * requires two. */
     EXT_ZBB_ZBKB,

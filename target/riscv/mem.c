@@ -129,7 +129,8 @@ static bool mem_page_watched(const RiscvCpu *cpu, uint64_t va)
 {
     const CpuPoints *points = cpu->cpu.machine->points;
 
-    return cpu_point_watch(points, va & TLB_PAGE_MASK, RAM_PAGE_SIZE, true, true) != NULL;
+    return (cpu->triggering && rv_trigger_page(cpu, va & TLB_PAGE_MASK)) ||
+           (points && cpu_point_watch(points, va & TLB_PAGE_MASK, RAM_PAGE_SIZE, true, true));
 }
 
 /* Translate va and check the rights. Fills the TLB if the page is RAM that the access may use
@@ -162,7 +163,8 @@ static bool mem_find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, P
     mmu_context_used(cpu, &t, access, priv);
     if (!p->host && access != ACCESS_FETCH) {
         device_page_fill(cpu, va, t.pa, access);
-    } else if (UNLIKELY(cpu->watching) && access != ACCESS_FETCH && mem_page_watched(cpu, va)) {
+    } else if (UNLIKELY(cpu->watching | cpu->triggering) && access != ACCESS_FETCH &&
+               mem_page_watched(cpu, va)) {
         return true; /* each access must pass rv_load(), rv_store() or rv_amo() */
     } else if (p->host && (access != ACCESS_WRITE ||
                            ram_page_direct_write_any(p->block, p->offset / RAM_PAGE_SIZE))) {
@@ -326,7 +328,7 @@ static bool mem_store_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t v
 
 bool rv_load(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value)
 {
-    if (UNLIKELY(cpu->watching) && rv_debug_watch(cpu, va, size, true, false)) {
+    if (UNLIKELY(cpu->watching | cpu->triggering) && rv_debug_watch(cpu, va, size, true, false)) {
         return false;
     }
     if (!crosses(va, size)) {
@@ -348,7 +350,7 @@ bool rv_store(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value)
 {
     Place p;
 
-    if (UNLIKELY(cpu->watching) && rv_debug_watch(cpu, va, size, false, true)) {
+    if (UNLIKELY(cpu->watching | cpu->triggering) && rv_debug_watch(cpu, va, size, false, true)) {
         return false;
     }
     if (!crosses(va, size)) {
@@ -373,7 +375,7 @@ void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, bool write, RamBlock **b
     Place p;
 
     *block = NULL;
-    if (UNLIKELY(cpu->watching) && rv_debug_watch(cpu, va, size, true, write)) {
+    if (UNLIKELY(cpu->watching | cpu->triggering) && rv_debug_watch(cpu, va, size, true, write)) {
         return NULL;
     }
     if (!mem_find(cpu, va, size, write ? ACCESS_WRITE : ACCESS_READ, &p)) {
@@ -395,7 +397,8 @@ bool rv_zero_block(RiscvCpu *cpu, uint64_t va)
     uint64_t at = va & ~(uint64_t)(CBO_BLOCK - 1), zero = 0;
     Place p;
 
-    if (UNLIKELY(cpu->watching) && rv_debug_watch(cpu, at, CBO_BLOCK, false, true)) {
+    if (UNLIKELY(cpu->watching | cpu->triggering) &&
+        rv_debug_watch(cpu, at, CBO_BLOCK, false, true)) {
         return false;
     }
     if (!mem_find(cpu, at, CBO_BLOCK, ACCESS_WRITE, &p)) {

@@ -66,6 +66,9 @@ static const VmField fields[] = {
     VM_U64_ARRAY(T, pmpaddr, .mask = PMP_ADDR_MASK),
     VM_STRUCT_ARRAY(T, file, &file_vmstate),
     VM_U64_ARRAY(T, mstateen, .since = 2),
+    VM_U64(T, tselect, .mask = TRIGGERS - 1, .since = 3),
+    VM_U64_ARRAY(T, tdata1, .since = 3),
+    VM_U64_ARRAY(T, tdata2, .since = 3),
     VM_U64_ARRAY(T, hpm_event, .since = 2),
     VM_U64_ARRAY(T, hpm_base, .since = 2),
     VM_U64_ARRAY(T, hpm_last, .since = 2),
@@ -112,6 +115,14 @@ static bool state_check_counters(const RiscvCpu *cpu, GError **err)
         if (absent && (cpu->hpm_base[i] | cpu->hpm_last[i])) {
             return state_refuse(err, "mhpmcounter", cpu->hpm_base[i] | cpu->hpm_last[i],
                                 "a counter that this CPU lacks (pmu-num) is 0");
+        }
+    }
+    for (unsigned i = 0; i < TRIGGERS; i++) {
+        uint64_t legal = has_ext(cpu, EXT_SDTRIG) ? rv_trigger_legal(cpu->tdata1[i]) : 0;
+
+        if (cpu->tdata1[i] && cpu->tdata1[i] != legal) {
+            return state_refuse(err, "tdata1", cpu->tdata1[i],
+                                "it sets bits of triggers that this CPU lacks");
         }
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(cpu->mstateen); i++) {
@@ -171,6 +182,7 @@ void rv_state_changed(RiscvCpu *cpu)
     cpu->x[X_DUMP] = 0;
     cpu->lr_host = 0;
     pmp_compile(&cpu->pmp, cpu->pmpcfg, cpu->pmpaddr);
+    rv_trigger_changed(cpu);
     blockcache_drop_all(&cpu->blocks);
     mmu_flush(cpu);
     rv_pmu_loaded(cpu);
@@ -186,7 +198,7 @@ static bool post_load(void *obj, GError **err)
 
 const VmState riscv_cpu_vmstate = {
     .name = "cpu",
-    .version = 2,
+    .version = 3,
     .fields = fields,
     .n_fields = G_N_ELEMENTS(fields),
     .check = rv_state_check,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Performance counters."""
+"""Performance counters and triggers."""
 
 import shutil
 import subprocess
@@ -35,3 +35,15 @@ def pmu_linux(subject: Subject) -> None:
                                       "cat /proc/interrupts; cat /proc/cpuinfo") + ["-cpu", cpu])
         check("16 firmware and 18 hardware counters" in text, "the counters are missing", text)
         check(("INTC  13 Edge      riscv-pmu" in text) == interrupt, "the interrupt", text)
+
+
+@test
+def trigger_bare(subject: Subject) -> None:
+    """Triggers raise breakpoint exceptions at instructions, loads and stores, with both engines."""
+    if not shutil.which(COMPILER):
+        raise Skip(f"{COMPILER} not found: install gcc-riscv64-linux-gnu")
+    with tempfile.TemporaryDirectory() as scratch:
+        program = f"{scratch}/trigger.elf"
+        subprocess.run([COMPILER, *FLAGS, "-o", program, str(BARE / "trigger.c")], check=True)
+        for options in ([], ["-accel", "interp"], ["-icount", "1"]):
+            run_bare(subject, program, "-cpu", "rv64,sdtrig=on", *options)
