@@ -171,7 +171,7 @@ static char *cpu_help(const CpuType *only)
         g_string_append_printf(out, "%s%s\n", (*t)->name, only ? " features:" : "");
         for (size_t i = 0; i < (*t)->n_props; i++) {
             const PlanProp *p = &(*t)->props[i];
-            bool fixed = p->flags & PLAN_PROP_FIXED;
+            bool fixed = p->same_as || (p->flags & PLAN_PROP_FIXED);
 
             g_string_append_printf(out, "  %-12s %s", p->name, p->doc);
             if (p->kind != PLAN_PROP_BOOL) {

@@ -52,12 +52,15 @@ static const char *cpu_prop_name(const void *type, size_t i)
     return ((const CpuType *)type)->props[i].name;
 }
 
-/* Return a property by its name. Versions of QEMU differ in upper and lower case ("Zfh"). */
+/* Return a property by its name or by QEMU's name for it. Versions of QEMU differ in upper and
+ * lower case ("Zfh"). */
 static const PlanProp *cpu_find_prop(const CpuType *t, const char *name)
 {
     for (size_t i = 0; name && i < t->n_props; i++) {
-        if (g_ascii_strcasecmp(t->props[i].name, name) == 0) {
-            return &t->props[i];
+        const PlanProp *p = &t->props[i];
+
+        if (g_ascii_strcasecmp(p->name, name) == 0) {
+            return p->same_as ? plan_find_prop(t->props, t->n_props, p->same_as) : p;
         }
     }
     return NULL;

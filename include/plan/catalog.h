@@ -64,6 +64,7 @@ typedef struct PlanProp {
                                    NULL: the default of its machine version */
     const char *backend;        /* BACKEND: "drive", "netdev", "chardev", "rng" ... */
     const char *doc;            /* one line for help */
+    const char *same_as;        /* of a CPU type: this name means that property; NULL: none */
 } PlanProp;
 
 /* Bus types: where a device can be plugged, and the bus that a device provides. */

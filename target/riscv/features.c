@@ -25,12 +25,14 @@ typedef struct ExtRow {
 #define EXT(text, id, place, types, doc) { text, EXT_##id, EXT_IN_##place },
 #define COUNT(text, value, top, doc)
 #define FIXED(text, value, doc)
+#define ALIAS(text, of)
 static const ExtRow ext_rows[] = {
 #include "target/riscv/ext.def"
 };
 #undef EXT
 #undef COUNT
 #undef FIXED
+#undef ALIAS
 
 #define EXT(text, id, place, types, words)                                                         \
     { .name = text, .kind = PLAN_PROP_BOOL, .def = ((types)&TYPE) != 0, .doc = words },
@@ -38,6 +40,8 @@ static const ExtRow ext_rows[] = {
     { .name = text, .kind = PLAN_PROP_U32, .def = value, .max = top, .doc = words },
 #define FIXED(text, value, words)                                                                  \
     { .name = text, .kind = PLAN_PROP_BOOL, .flags = PLAN_PROP_FIXED, .def = value, .doc = words },
+#define ALIAS(text, of)                                                                            \
+    { .name = text, .kind = PLAN_PROP_BOOL, .same_as = of, .doc = "QEMU's name of " of },
 #define TYPE T_RV64
 const PlanProp rv_props_type[] = {
 #include "target/riscv/ext.def"
@@ -66,6 +70,7 @@ const PlanProp rv_props_u54[] = {
 #undef EXT
 #undef COUNT
 #undef FIXED
+#undef ALIAS
 
 /* --- combinations --- */
 

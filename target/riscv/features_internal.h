@@ -11,6 +11,7 @@
 #define EXT(...)   +1
 #define COUNT(...) +1
 #define FIXED(...) +1
+#define ALIAS(...) +1
 enum {
     RV_N_PROPS = 0
 #include "target/riscv/ext.def"
@@ -18,6 +19,7 @@ enum {
 #undef EXT
 #undef COUNT
 #undef FIXED
+#undef ALIAS
 
 /* The properties of the CPU types, with their defaults. */
 extern const PlanProp rv_props_type[RV_N_PROPS], rv_props_max[RV_N_PROPS],

@@ -223,9 +223,10 @@ void rv_code_page_stored(RiscvCpu *cpu, RamBlock *ram, uint64_t offset);
 bool rv_load(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value);
 bool rv_store(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value);
 /* Return the host address for an atomic access to an aligned address; NULL: the access trapped.
- * After the access the caller passes *block (NULL: nothing to do) and *offset to rv_stored().
- * `write` is false for lr, which requires only read rights. */
-void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, bool write, RamBlock **block,
+ * After the access the caller passes *block (NULL: nothing to do) and *offset to rv_stored(). lr
+ * requires only read rights, sc does not read. */
+typedef enum AmoAccess { AMO_READ = 1, AMO_WRITE = 2, AMO_BOTH_WAYS = 3 } AmoAccess;
+void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, AmoAccess how, RamBlock **block,
              uint64_t *offset);
 /* Mark the bytes of a store without a direct TLB entry as written, and drop the blocks of them. */
 void rv_stored(RiscvCpu *cpu, RamBlock *block, uint64_t offset, uint64_t len);
@@ -328,7 +329,7 @@ bool rv_debug_watch(RiscvCpu *cpu, uint64_t va, unsigned size, bool read, bool w
 bool rv_debug_csr(RiscvCpu *cpu, unsigned number, bool write, uint64_t *value);
 
 /* --- trigger.c --- */
-/* Return the value that a write to tdata1 results in. */
+/* Return the value of tdata1[] after a write of v to tdata1. 0: the trigger is disabled. */
 uint64_t rv_trigger_legal(uint64_t v);
 /* Return true if a trigger matches the execution of pc, or a data access in a page, in some mode.
  */

@@ -369,13 +369,14 @@ bool rv_store(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value)
     return true;
 }
 
-void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, bool write, RamBlock **block,
+void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, AmoAccess how, RamBlock **block,
              uint64_t *offset)
 {
+    bool read = how & AMO_READ, write = how & AMO_WRITE;
     Place p;
 
     *block = NULL;
-    if (UNLIKELY(cpu->watching | cpu->triggering) && rv_debug_watch(cpu, va, size, true, write)) {
+    if (UNLIKELY(cpu->watching | cpu->triggering) && rv_debug_watch(cpu, va, size, read, write)) {
         return NULL;
     }
     if (!mem_find(cpu, va, size, write ? ACCESS_WRITE : ACCESS_READ, &p)) {

@@ -117,19 +117,30 @@ static bool state_check_counters(const RiscvCpu *cpu, GError **err)
                                 "a counter that this CPU lacks (pmu-num) is 0");
         }
     }
-    for (unsigned i = 0; i < TRIGGERS; i++) {
-        uint64_t legal = has_ext(cpu, EXT_SDTRIG) ? rv_trigger_legal(cpu->tdata1[i]) : 0;
-
-        if (cpu->tdata1[i] && cpu->tdata1[i] != legal) {
-            return state_refuse(err, "tdata1", cpu->tdata1[i],
-                                "it sets bits of triggers that this CPU lacks");
-        }
-    }
     for (unsigned i = 0; i < G_N_ELEMENTS(cpu->mstateen); i++) {
         if (cpu->mstateen[i] & ~riscv_mstateen_legal(cpu, i)) {
             return state_refuse(err, "mstateen", cpu->mstateen[i],
                                 "it sets bits of extensions that are off here");
         }
+    }
+    return true;
+}
+
+static bool state_check_triggers(const RiscvCpu *cpu, GError **err)
+{
+    bool has = has_ext(cpu, EXT_SDTRIG);
+
+    for (unsigned i = 0; i < TRIGGERS; i++) {
+        if (cpu->tdata1[i] != (has ? rv_trigger_legal(cpu->tdata1[i]) : 0)) {
+            return state_refuse(err, "tdata1", cpu->tdata1[i],
+                                "the triggers of this CPU cannot have this value (sdtrig)");
+        }
+        if (cpu->tdata2[i] && !has) {
+            return state_refuse(err, "tdata2", cpu->tdata2[i], "this CPU has no triggers (sdtrig)");
+        }
+    }
+    if (cpu->tselect && !has) {
+        return state_refuse(err, "tselect", cpu->tselect, "this CPU has no triggers (sdtrig)");
     }
     return true;
 }
@@ -174,7 +185,7 @@ static bool rv_state_check(void *obj, GError **err)
             return state_refuse(err, "pmpcfg", cpu->pmpcfg[i], "a byte of it is reserved");
         }
     }
-    return state_check_counters(cpu, err);
+    return state_check_counters(cpu, err) && state_check_triggers(cpu, err);
 }
 
 void rv_state_changed(RiscvCpu *cpu)

@@ -33,7 +33,7 @@ uint64_t rv_trigger_legal(uint64_t v)
     uint64_t bits = TRIGGER_ACCESS | TRIGGER_MODES;
 
     if (type != TYPE_MCONTROL && type != TYPE_MCONTROL6) {
-        return (uint64_t)TYPE_DISABLED << TYPE_SHIFT;
+        return 0;
     }
     bits |= match == MATCH_GE || match == MATCH_LT ? TRIGGER_MATCH : 0;
     bits |= type == TYPE_MCONTROL ? TRIGGER_HIT2 : TRIGGER_HIT6;
@@ -42,8 +42,7 @@ uint64_t rv_trigger_legal(uint64_t v)
 
 static bool trigger_armed(uint64_t data1)
 {
-    return data1 >> TYPE_SHIFT != TYPE_DISABLED && (data1 & TRIGGER_ACCESS) &&
-           (data1 & TRIGGER_MODES);
+    return (data1 & TRIGGER_ACCESS) && (data1 & TRIGGER_MODES);
 }
 
 /* Compare the addresses from `va` to `last`, of an access in any mode. */
@@ -157,7 +156,9 @@ bool csr_write_tselect(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 
 bool csr_read_tdata1(RiscvCpu *cpu, unsigned n, uint64_t *v)
 {
-    *v = cpu->tdata1[cpu->tselect];
+    uint64_t data1 = cpu->tdata1[cpu->tselect];
+
+    *v = data1 ? data1 : (uint64_t)TYPE_DISABLED << TYPE_SHIFT;
     return true;
 }
 

@@ -259,6 +259,26 @@ def hart_checks(m):
             ("it continues", lambda: more_ticks(m), True)]
 
 
+# --- counters, Smstateen and triggers ---
+
+EXTENSIONS = {  # in the order in which they must be written
+    "a counter that is inhibited": (0x320, 1 << 5), "event of a counter": (0x325, 1 << 63 | 1 << 61 | 2),
+    "counter": (0xb05, 0xfedcba9876543210), "mstateen0": (0x30c, 1 << 62), "mstateen3": (0x30f, 1 << 63),
+    "selected trigger": (0x7a0, 1), "address of a trigger": (0x7a2, RAM + 0x123),
+    "trigger": (0x7a1, 6 << 60 | 0x143)}
+
+
+def extensions_setup(m):
+    """Set registers of Sscofpmf, Smstateen and Sdtrig."""
+    for number, value in EXTENSIONS.values():
+        m.ask(f"csr set_csr 0 {number:#x} {value:#x}")
+
+
+def extensions_checks(m):
+    """Return the values that extensions_setup() set."""
+    return [(name, lambda n=number: csr(m, n), value) for name, (number, value) in EXTENSIONS.items()]
+
+
 # --- Express ports ---
 
 PORTS = ["-device", "pcie-root-port,id=rp0,addr=2,chassis=1", "-device", "ticker,id=t0,bus=rp0",
@@ -839,4 +859,6 @@ RECIPES = [
     Recipe("small-0.3", "virt-0.3", SMALL, small_setup, small_checks, SMALL_HOST),
     Recipe("display-0.2", "virt-0.2", ["-device", "bochs-display,id=vga0,addr=2,vgamem=4M"],
            display_setup, display_checks),
+    Recipe("extensions-0.3", "virt-0.3", ["-cpu", "rv64,sscofpmf=on,smstateen=on,sdtrig=on"],
+           extensions_setup, extensions_checks),
 ]

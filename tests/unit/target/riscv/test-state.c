@@ -51,7 +51,8 @@ static void fill(Hart *h)
 
 static void test_round_trip(void)
 {
-    Hart *a = hart_new("sscofpmf=on,smstateen=on"), *b = hart_new("sscofpmf=on,smstateen=on");
+    Hart *a = hart_new("sscofpmf=on,smstateen=on,sdtrig=on"),
+         *b = hart_new("sscofpmf=on,smstateen=on,debug=on");
     GError *err = NULL;
 
     g_autofree char *bad = vm_table_check(&riscv_cpu_vmstate);
@@ -61,6 +62,9 @@ static void test_round_trip(void)
     a->cpu->hpm_event[0] = UINT64_C(1) << 61 | 2;
     a->cpu->hpm_base[0] = 77;
     a->cpu->mstateen[3] = UINT64_C(1) << 63;
+    a->cpu->tselect = 1;
+    a->cpu->tdata1[1] = UINT64_C(6) << 60 | 0x41;
+    a->cpu->tdata2[1] = 0x1234;
     GByteArray *first = save(a);
     g_assert_true(load(b, first, &err));
     g_assert_no_error(err);
@@ -68,6 +72,7 @@ static void test_round_trip(void)
     g_assert_cmpmem(first->data, first->len, second->data, second->len);
     g_assert_cmphex(b->cpu->mip_own, ==, MIP(SEI) | (b->cpu->stip ? MIP(STI) : 0));
     g_assert_cmphex(b->cpu->pmp.range[0].last, !=, 0);
+    g_assert_true(b->cpu->triggering);
     g_byte_array_unref(first);
     g_byte_array_unref(second);
     hart_free(a);
@@ -129,6 +134,9 @@ static void test_absent(void)
         { offsetof(RiscvCpu, hpm_base[28]), 1, "mhpmcounter is" },
         { offsetof(RiscvCpu, hpm_last[28]), 1, "mhpmcounter is" },
         { offsetof(RiscvCpu, mstateen[0]), 1, "mstateen is" },
+        { offsetof(RiscvCpu, tselect), 1, "tselect is" },
+        { offsetof(RiscvCpu, tdata1[1]), UINT64_C(6) << 60, "tdata1 is" },
+        { offsetof(RiscvCpu, tdata2[0]), 1, "tdata2 is" },
     };
     Hart *a = hart_new(NULL), *b = hart_new(NULL);
 
