@@ -244,7 +244,7 @@ def time_out_and_pull(machine: Emulator, name: str) -> None:
           str(jobs))
     check(not any(e["event"] == "DEVICE_DELETED" for e in machine.qmp.events), "deleted", "")
     machine.qmp.command("unplug-force", id=name)
-    machine.qmp.wait_event("DEVICE_DELETED", 10)
+    machine.qmp.wait_event("DEVICE_DELETED")
 
 
 @test

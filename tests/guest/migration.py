@@ -218,7 +218,7 @@ def migrate_eject(subject: Subject) -> None:
             pair = Pair(source, target, uri)
             eject_while_moving(pair)
             pair.finish()
-            target.qmp.wait_event("DEVICE_DELETED", 10)
+            target.qmp.wait_event("DEVICE_DELETED")
             check(not has(target, "rng"), "still there on the other side", "")
             check(has(source, "rng") and not deleted_events(source, "rng"),
                   "removed on the source, too", "")

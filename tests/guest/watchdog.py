@@ -38,12 +38,13 @@ def pvpanic(subject: Subject) -> None:
 def watchdog(subject: Subject) -> None:
     """The watchdog stays quiet while it is fed, and resets a guest that stops to feed it."""
     need_devices(subject.program, WATCHDOG)
-    args = arguments("hotplug", append="i6300esb.heartbeat=2") + WATCHDOG
+    args = arguments("hotplug", append="i6300esb.heartbeat=6") + WATCHDOG
     with Emulator(subject.program, args, echo=subject.echo) as guest:
         shell_ready(guest)
         need_driver(guest, "i6300ESB timer")
         # The shell keeps the device open and writes to it; the last write has no successor.
-        guest.shell("exec 3>/dev/watchdog; for i in 1 2 3 4 5 6; do echo x >&3; sleep 1; done", 60)
+        guest.qmp.command("query-status")   # connects: an event before that would be lost
+        guest.shell("exec 3>/dev/watchdog; for i in 1 2 3 4 5; do echo x >&3; sleep 2; done", 60)
         events = [event["event"] for event in guest.qmp.events]
         check("WATCHDOG" not in events, "the watchdog expired while it was fed", events)
         check(guest.qmp.wait_event("WATCHDOG", 60)["data"]["action"] == "reset", "action", "")

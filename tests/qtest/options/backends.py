@@ -126,12 +126,14 @@ def check_telnet():
 def check_udp():
     with Folder() as folder, contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as peer, \
             contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as free:
-        for each in (peer, free):
-            each.bind(("127.0.0.1", 0))
-            each.settimeout(scaled(20))
+        # An address that no other process uses: its port remains free when `free` is closed.
+        own = f"127.{1 + os.getpid() % 250}.{1 + os.getpid() // 250 % 250}.2"
+        peer.bind(("127.0.0.1", 0))
+        free.bind((own, 0))
+        peer.settimeout(scaled(20))
         port, local = peer.getsockname()[1], free.getsockname()[1]
         free.close()
-        for form in (f"udp:127.0.0.1:{port}@127.0.0.1:{local}", f"udp:localhost:{port},ipv6=off",
+        for form in (f"udp:127.0.0.1:{port}@{own}:{local}", f"udp:localhost:{port},ipv6=off",
                      f"udp:localhost:{port},ipv4=on"):
             guest_says(folder, "-serial", form)
             text, source = b"", None
@@ -445,10 +447,12 @@ def check_net_sockets():
         path = folder / "s"
         with Machine("-netdev", f"stream,id=n,server=on,addr.type=unix,addr.path={path}"):
             connected(path).close()
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            port = server.getsockname()[1]
-        with Machine("-netdev", f"socket,id=n,listen=127.0.0.1:{port}"):
-            connected(("127.0.0.1", port)).close()
+        with socket.socket() as reserved:       # keeps the port, without listening
+            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            reserved.bind(("127.0.0.1", 0))
+            port = reserved.getsockname()[1]
+            with Machine("-netdev", f"socket,id=n,listen=127.0.0.1:{port}"):
+                connected(("127.0.0.1", port)).close()
         with Machine("-netdev", f"dgram,id=n,local.type=unix,local.path={folder}/l,"
                      f"remote.type=unix,remote.path={folder}/r") as m:
             assert (folder / "l").exists()
