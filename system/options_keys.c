@@ -56,6 +56,7 @@ static void option_key_store(Session *s, const PlanProp *p, const PlanValue *v)
         option_set_string(at, v->s);
         break;
     case PLAN_PROP_ENUM:
+    case PLAN_PROP_ONOFF:
         *(uint32_t *)at = (uint32_t)v->u;
         break;
     default:

@@ -57,7 +57,8 @@ def check_vnc_addresses():
                        ("[::1]", "ipv6=off")):
         refused(f"host '{host.strip('[]')}'", "-M", "none", "-display", "none", "-vnc",
                 f"{host}:{number},{keys}")
-    refused("exclude each address", "-M", "none", "-display", "none", "-vnc", ":0,ipv4=off,ipv6=off")
+    for keys in ("ipv4=off,ipv6=off", "ipv6=off,ipv4=off"):
+        refused("exclude each address", "-M", "none", "-display", "none", "-vnc", f":0,{keys}")
     refused("to= requires an address", "-M", "none", "-display", "none", "-vnc", "unix:/tmp/v,to=9")
     with Folder() as folder, Machine("-vnc", f"unix:{folder}/vnc,id=one") as machine:
         assert machine.qmp("query-vnc-servers")[0]["id"] == "one"
