@@ -495,6 +495,7 @@ def converge(folder):
         held = share(a)
         assert a.status() == "active", a.command("query-migrate")
         a.command("migrate_cancel")
+        settle(a)       # the throttle ends with the migration
         again = share(a)
         print(f"  the CPU's share: {free:.2f} free, {held:.2f} at 90 % throttle, {again:.2f} after")
         assert free > 0.8 and again > 0.8 and held < 0.6, (free, held, again)

@@ -209,11 +209,11 @@ static void test_udp(void)
     g_assert_cmpint(sendto(stranger, "bad", 3, 0, (struct sockaddr *)&own, len), ==, 3);
     g_assert_cmpint(sendto(fd, "answer", 6, 0, (struct sockaddr *)&own, len), ==, 6);
     g_assert_cmpint(sendto(fd, "2", 1, 0, (struct sockaddr *)&own, len), ==, 1);
-    wait_quiet();
+    WAIT_MAIN(f.got->len >= 3, 20);
     g_assert_cmpmem(f.got->str, f.got->len, "ans", 3);
     f.room = 10;
     chardev_accept_input(c);
-    wait_quiet();
+    WAIT_MAIN(f.got->len >= 7, 20);
     g_assert_cmpmem(f.got->str, f.got->len, "answer2", 7);
     close(fd); /* the datagrams are refused, and the error is reported with the next one */
     for (unsigned i = 0; i < 3; i++) {
@@ -230,7 +230,7 @@ static void test_udp(void)
     }
     g_assert_cmpmem(buf, 5, "after", 5);
     g_assert_cmpint(sendto(fd, "3", 1, 0, (struct sockaddr *)&own, len), ==, 1);
-    wait_quiet();
+    WAIT_MAIN(f.got->len >= 8, 20);
     g_assert_cmpmem(f.got->str, f.got->len, "answer23", 8);
     close(fd);
     close(stranger);

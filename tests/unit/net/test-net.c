@@ -224,7 +224,7 @@ static void test_stream(void)
     for (unsigned i = 0; i < 20; i++) {
         g_assert_cmpuint(send_bytes(na, frame, 60 + i * 70), ==, 60 + i * 70);
     }
-    settle();
+    WAIT_MAIN(b->frames >= 20, 20);
     g_assert_cmpuint(b->frames, ==, 20);
     g_assert_cmpuint(b->last_len, ==, 60 + 19 * 70);
     finish(m, a, na, b, nb);
@@ -356,7 +356,7 @@ static void test_user(void)
     ASSERT_OK(netdev_attach(n, &a->nic, "dut", &failure));
     send_bytes(n, arp, sizeof(arp));
     g_assert_cmpuint(a->frames, ==, 0); /* not from within the device's own transmit call */
-    settle();
+    WAIT_MAIN(a->frames > 0, 20);
     g_assert_cmpuint(a->frames, ==, 1);
     g_assert_cmphex(a->last[21], ==, 2); /* a reply */
     finish(m, a, n, NULL, NULL);
@@ -428,12 +428,12 @@ static void test_stream_states(void)
     ASSERT_OK(make(m, json, &failure));
     shows(m, "st0: index=0,type=stream,listening\n");
     g_assert_cmpint(connect(client, (struct sockaddr *)&at, sizeof(at)), ==, 0);
-    settle();
+    WAIT_MAIN(h.connected > 0, 20);
     g_assert_cmpuint(h.connected, ==, 1);
     want = g_strdup_printf("st0: index=0,type=stream,tcp:127.0.0.1:%s\n", h.port);
     shows(m, want);
     close(client);
-    settle();
+    WAIT_MAIN(h.disconnected > 0, 20);
     g_assert_cmpuint(h.disconnected, ==, 1);
     shows(m, "st0: index=0,type=stream,listening\n");
     close(probe);
