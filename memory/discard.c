@@ -6,11 +6,17 @@
 
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sys/mman.h>
 
 bool ram_discard(RamBlock *block, uint64_t offset, uint64_t len)
 {
-    if (block->fd < 0 || fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                   (off_t)offset, (off_t)len) < 0) {
+    /* Without a descriptor the block consists of several files, or of a private one, which
+     * MADV_REMOVE rejects. */
+    int r = block->fd < 0 ? madvise(block->host + offset, len, MADV_REMOVE)
+                          : fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                      (off_t)offset, (off_t)len);
+
+    if (r < 0) {
         return false;
     }
     ram_written_any(block, offset, len);

@@ -27,11 +27,13 @@ static bool ram_fail(GError **err, const char *id, uint64_t size, const char *wh
                            what);
 }
 
-/* A new anonymous file. */
-static bool make_memfd(RamBlock *b, const RamSource *from, GError **err)
+/* A new anonymous file of @size bytes. Return its descriptor, or -1. */
+static int make_memfd(const RamBlock *b, uint64_t size, const RamSource *from, GError **err)
 {
     g_autofree char *name = g_strdup_printf("backplane-%.200s", b->id);
     unsigned flags = MFD_CLOEXEC | (from->seal ? MFD_ALLOW_SEALING : 0);
+    const char *what = NULL;
+    int fd;
 
     if (from->hugetlb) {
         flags |= MFD_HUGETLB;
@@ -39,18 +41,23 @@ static bool make_memfd(RamBlock *b, const RamSource *from, GError **err)
             flags |= (unsigned)__builtin_ctzll(from->hugetlb_size) << MFD_HUGE_SHIFT;
         }
     }
-    b->fd = memfd_create(name, flags);
-    if (b->fd < 0) {
-        return ram_fail(err, b->id, b->size, "the host cannot create a memfd");
+    fd = memfd_create(name, flags);
+    if (fd < 0) {
+        what = "the host cannot create a memfd";
+    } else if (ftruncate(fd, (off_t)size) < 0) {
+        what = "the memfd cannot be extended";
+    } else if (from->seal &&
+               fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
+        what = "the memfd cannot be sealed";
     }
-    if (ftruncate(b->fd, (off_t)b->size) < 0) {
-        return ram_fail(err, b->id, b->size, "the memfd cannot be extended");
+    if (what) {
+        ram_fail(err, b->id, size, what);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
     }
-    b->holes = !from->hugetlb;
-    if (from->seal && fcntl(b->fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
-        return ram_fail(err, b->id, b->size, "the memfd cannot be sealed");
-    }
-    return true;
+    return fd;
 }
 
 static int open_path(const char *path)
@@ -69,24 +76,30 @@ static int open_path(const char *path)
     return fd;
 }
 
-/* An existing file keeps its contents and must be large enough; an empty file is extended. */
-static bool ram_open_file(RamBlock *b, const RamSource *from, GError **err)
+/* An existing file keeps its contents and must be large enough; an empty file is extended. Return
+ * the descriptor, or -1. */
+static int ram_open_file(const RamBlock *b, uint64_t size, const RamSource *from, GError **err)
 {
     struct stat st;
+    int fd = open_path(from->path);
+    const char *what = NULL;
 
-    b->fd = open_path(from->path);
-    if (b->fd < 0 || fstat(b->fd, &st) < 0) {
-        return ram_fail(err, b->id, b->size, from->path);
-    }
-    if (st.st_size > 0 && (uint64_t)st.st_size < b->size) {
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        what = from->path;
+    } else if (st.st_size > 0 && (uint64_t)st.st_size < size) {
         errno = EFBIG;
-        return ram_fail(err, b->id, b->size,
-                        "the file is too small; use an empty or a larger file");
+        what = "the file is too small; use an empty or a larger file";
+    } else if (st.st_size == 0 && ftruncate(fd, (off_t)size) < 0) {
+        what = "the file cannot be extended";
     }
-    if (st.st_size == 0 && ftruncate(b->fd, (off_t)b->size) < 0) {
-        return ram_fail(err, b->id, b->size, "the file cannot be extended");
+    if (what) {
+        ram_fail(err, b->id, size, what);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
     }
-    return true;
+    return fd;
 }
 
 typedef struct PopulatePart {
@@ -102,17 +115,17 @@ static gpointer ram_populate_part(gpointer opaque)
     return GINT_TO_POINTER(madvise(part->host, part->size, MADV_POPULATE_WRITE) == 0 ? 0 : errno);
 }
 
-/* Populate the parts of the block in threads. Return 0, or an error number. */
-static int ram_populate_all(const RamBlock *b, unsigned threads)
+/* Populate a range of the block in threads. Return 0, or an error number. */
+static int ram_populate_all(const RamBlock *b, const struct RamRange *range, unsigned threads)
 {
-    uint64_t unit = RAM_PAGE_SIZE * 512, each = (b->size / threads + unit) / unit * unit;
+    uint64_t unit = RAM_PAGE_SIZE * 512, each = (range->size / threads + unit) / unit * unit;
     g_autofree PopulatePart *parts = g_new0(PopulatePart, threads);
     g_autofree GThread **started = g_new0(GThread *, threads);
     unsigned n = 0;
     int error = 0;
 
-    for (uint64_t at = 0; at < b->size; at += each, n++) {
-        parts[n] = (PopulatePart){ b->host + at, MIN(each, b->size - at) };
+    for (uint64_t at = 0; at < range->size; at += each, n++) {
+        parts[n] = (PopulatePart){ b->host + range->at + at, MIN(each, range->size - at) };
         started[n] = g_thread_try_new("prealloc", ram_populate_part, &parts[n], NULL);
     }
     for (unsigned i = 0; i < n; i++) {
@@ -123,59 +136,136 @@ static int ram_populate_all(const RamBlock *b, unsigned threads)
     return error;
 }
 
-static bool populate(RamBlock *b, unsigned threads, GError **err)
+static bool populate(RamBlock *b, const struct RamRange *range, unsigned threads, GError **err)
 {
-    errno = ram_populate_all(b, MAX(threads, 1));
+    errno = ram_populate_all(b, range, MAX(threads, 1));
     if (errno == EINVAL) { /* a host kernel before 5.14 */
-        errno = b->fd < 0 ? ENOTSUP : posix_fallocate(b->fd, 0, (off_t)b->size);
+        errno = b->fd < 0 ? ENOTSUP : posix_fallocate(b->fd, (off_t)range->at, (off_t)range->size);
     }
-    return errno == 0 || ram_fail(err, b->id, b->size, "the host cannot provide the memory now");
+    return errno == 0 ||
+           ram_fail(err, b->id, range->size, "the host cannot provide the memory now");
 }
 
-/* Restrict the block to NUMA nodes of the host, before its pages are allocated. */
-static bool ram_place(RamBlock *b, const RamSource *from, GError **err)
+/* Restrict a range to NUMA nodes of the host, before its pages are allocated. */
+static bool ram_place(RamBlock *b, const struct RamRange *range, const RamSource *from,
+                      GError **err)
 {
     unsigned long nodes = from->nodes;
 
     return from->policy == RAM_POLICY_DEFAULT ||
-           syscall(SYS_mbind, b->host, b->size, (int)from->policy, &nodes, 8 * sizeof(nodes) + 1,
-                   MPOL_MF_STRICT) == 0 ||
-           ram_fail(err, b->id, b->size, "the host cannot place the memory on host-nodes=");
+           syscall(SYS_mbind, b->host + range->at, range->size, (int)from->policy, &nodes,
+                   8 * sizeof(nodes) + 1, MPOL_MF_STRICT) == 0 ||
+           ram_fail(err, b->id, range->size, "the host cannot place the memory on host-nodes=");
 }
 
-static bool map_block(RamBlock *b, const RamSource *from, GError **err)
+/* Map the file or memfd of a source. @only: it is that of the complete block. */
+static bool ram_map_source(RamBlock *b, const struct RamRange *range, const RamSource *from,
+                           bool only, GError **err)
 {
-    int flags = from->path && from->private_file ? MAP_PRIVATE : MAP_SHARED;
+    bool private = from->path && from->private_file;
+    int flags = private ? MAP_PRIVATE : MAP_SHARED;
+    int fd = from->path ? ram_open_file(b, range->size, from, err)
+                        : make_memfd(b, range->size, from, err);
+    uint8_t *at;
 
-    if (from->path ? !ram_open_file(b, from, err) : !make_memfd(b, from, err)) {
+    if (fd < 0) {
         return false;
     }
     if (!from->hugetlb || from->no_reserve) { /* ram_check_host() replaces accounting */
         flags |= MAP_NORESERVE;
     }
-    b->host = mmap(NULL, b->size, PROT_READ | PROT_WRITE, flags, b->fd, 0);
-    if (b->host == MAP_FAILED) {
-        b->host = NULL;
-        return ram_fail(err, b->id, b->size, "the host cannot map the memory");
-    }
-    if (from->path && from->private_file) { /* guest stores are not in the file */
-        close(b->fd);
-        b->fd = -1;
-    }
-    if (!ram_place(b, from, err)) {
+    at = mmap(only ? NULL : b->host + range->at, range->size, PROT_READ | PROT_WRITE,
+              flags | (only ? 0 : MAP_FIXED), fd, 0);
+    if (at == MAP_FAILED) {
+        ram_fail(err, b->id, range->size, "the host cannot map the memory");
+        close(fd);
         return false;
     }
-    b->discard = from->discard;
+    b->host = only ? at : b->host;
+    b->holes = only && !from->path && !from->hugetlb;
+    if (!only || private) { /* guest stores are not in the file, or not in one file */
+        close(fd);
+    } else {
+        b->fd = fd;
+    }
+    return true;
+}
+
+/* Reserve addresses for parts with separate files, aligned for huge pages. */
+static bool ram_reserve_addresses(RamBlock *b, GError **err)
+{
+    uint64_t align = UINT64_C(1) << 30, size = b->size + align;
+    uint8_t *at, *start;
+
+    at = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) {
+        return ram_fail(err, b->id, b->size, "the host has no addresses for the memory");
+    }
+    start = (uint8_t *)(((uintptr_t)at + align - 1) & ~(uintptr_t)(align - 1));
+    if (start > at) {
+        munmap(at, (size_t)(start - at));
+    }
+    munmap(start + b->size, (size_t)(at + size - (start + b->size)));
+    b->host = start;
+    return true;
+}
+
+/* Apply the properties of the source to a mapped range. */
+static bool ram_prepare_range(RamBlock *b, const struct RamRange *range, const RamSource *from,
+                              GError **err)
+{
+    uint8_t *host = b->host + range->at;
+
+    if (!ram_place(b, range, from, err)) {
+        return false;
+    }
+    if (from->discard) {
+        b->discard[b->n_discard++] = *range;
+    }
     /* Failures of this advice are ignored: they affect speed and the size of core files only. */
-    madvise(b->host, b->size, MADV_HUGEPAGE);
+    madvise(host, range->size, MADV_HUGEPAGE);
     if (from->merge) {
-        madvise(b->host, b->size, MADV_MERGEABLE);
+        madvise(host, range->size, MADV_MERGEABLE);
     }
     if (from->no_dump) {
-        madvise(b->host, b->size, MADV_DONTDUMP);
+        madvise(host, range->size, MADV_DONTDUMP);
     }
-    if (from->prealloc && !populate(b, from->threads, err)) {
+    return !from->prealloc || populate(b, range, from->threads, err);
+}
+
+/* Return the source for a block as one memfd or file, or NULL if the parts require separate ones.
+ */
+static const RamSource *ram_common_source(const RamPart *parts, unsigned n, RamSource *common)
+{
+    *common = (RamSource){ .no_reserve = true };
+    if (n == 1) {
+        return parts[0].from;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (parts[i].from->path || parts[i].from->hugetlb) {
+            return NULL;
+        }
+        common->seal |= parts[i].from->seal;
+    }
+    return common;
+}
+
+static bool map_block(RamBlock *b, const RamPart *parts, unsigned n, GError **err)
+{
+    struct RamRange range = { 0, b->size };
+    RamSource common;
+    const RamSource *one = ram_common_source(parts, n, &common);
+
+    if (one ? !ram_map_source(b, &range, one, true, err) : !ram_reserve_addresses(b, err)) {
         return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        range.size = i + 1 < n ? parts[i].size : b->size - range.at;
+        if ((!one && !ram_map_source(b, &range, parts[i].from, false, err)) ||
+            !ram_prepare_range(b, &range, parts[i].from, err)) {
+            return false;
+        }
+        range.at += range.size;
     }
     b->pages = g_try_malloc0(b->size >> RAM_PAGE_BITS);
     if (!b->pages) {
@@ -185,14 +275,20 @@ static bool map_block(RamBlock *b, const RamSource *from, GError **err)
     return true;
 }
 
+/* Return whether the memory of a source must fit into the memory of the host. Huge pages have a
+ * separate pool, and a shared file is stored by its file system. */
+static bool ram_is_accounted(const RamSource *from)
+{
+    return !from->no_reserve && !from->hugetlb && (!from->path || from->private_file);
+}
+
 bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError **err)
 {
     const char *what;
     uint64_t limit;
 
-    if (from->no_reserve || from->hugetlb || (from->path && !from->private_file)) {
-        return true; /* huge pages have a separate pool; a shared file is stored by its file system
-                      */
+    if (!ram_is_accounted(from)) {
+        return true;
     }
     limit = mem_limit_host(&what);
     if (size <= limit) {
@@ -204,24 +300,42 @@ bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError
                      id, size, limit, what);
 }
 
-RamBlock *ram_block_new(const char *id, uint64_t size, const RamSource *from, GError **err)
+/* Check the parts that the host must be able to provide together. */
+static bool ram_check_parts(const char *id, const RamPart *parts, unsigned n, GError **err)
 {
+    const RamSource anonymous = { 0 };
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        size += ram_is_accounted(parts[i].from) ? parts[i].size : 0;
+    }
+    return ram_check_host(id, size, &anonymous, err);
+}
+
+RamBlock *ram_block_new_parts(const char *id, const RamPart *parts, unsigned n, GError **err)
+{
+    const uint64_t limit = UINT64_C(1) << 52;
+    uint64_t size = 0;
     RamBlock *b;
 
-    g_assert(size > 0);
-    if (size > (UINT64_C(1) << 52)) {
-        errno = EFBIG;
-        ram_fail(err, id, size, "at most 4 PiB are accepted");
-        return NULL;
+    g_assert(n > 0 && n <= RAM_PARTS_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        g_assert(parts[i].size > 0 && (i + 1 == n || parts[i].size % RAM_PAGE_SIZE == 0));
+        size = parts[i].size > limit ? parts[i].size : size + parts[i].size;
+        if (size > limit) {
+            errno = EFBIG;
+            ram_fail(err, id, size, "at most 4 PiB are accepted");
+            return NULL;
+        }
     }
-    if (!ram_check_host(id, size, from, err)) {
+    if (!ram_check_parts(id, parts, n, err)) {
         return NULL;
     }
     b = g_new0(RamBlock, 1);
     b->id = g_strdup(id);
     b->fd = -1;
     b->size = (size + RAM_PAGE_SIZE - 1) & ~(uint64_t)(RAM_PAGE_SIZE - 1);
-    if (!map_block(b, from, err)) {
+    if (!map_block(b, parts, n, err)) {
         ram_block_free(b);
         return NULL;
     }
@@ -244,8 +358,8 @@ void ram_block_free(RamBlock *block)
         return;
     }
     if (block->host) {
-        if (block->discard) {
-            madvise(block->host, block->size, MADV_REMOVE); /* advice: the contents may remain */
+        for (unsigned i = 0; i < block->n_discard; i++) { /* advice: the contents may remain */
+            madvise(block->host + block->discard[i].at, block->discard[i].size, MADV_REMOVE);
         }
         munmap(block->host, block->size);
     }

@@ -132,33 +132,63 @@ bool host_memory_shared(const HostObject *o)
     return h && h->share;
 }
 
-RamBlock *host_memory_ram(Machine *m, const char *backend, const char *block_id, uint64_t size,
-                          GError **err)
+/* Return the back end with an id, which has @size bytes; NULL with an error if there is none. */
+static HostMemory *memory_find_sized(Machine *m, const char *option, const char *backend,
+                                     uint64_t size, GError **err)
 {
     HostObject *o = host_object_find(m, backend);
     HostMemory *h = o ? memory_of(o) : NULL;
-    const RamSource anonymous = { .no_reserve = true };
-    RamBlock *block;
+    bool node = strcmp(option, "memdev") == 0;
 
     if (!h) {
-        error_set(err, ERROR_USER, "memory-backend=%s: %s", backend,
+        error_set(err, ERROR_USER, "%s=%s: %s", option, backend,
                   o ? "the object is not a memory back end"
                     : "the object does not exist; add -object memory-backend-ram,id=...");
-        return NULL;
-    }
-    if (h->size != size) {
+    } else if (h->size != size) {
         error_set(err, ERROR_USER,
-                  "memory-backend=%s has %" G_GUINT64_FORMAT
-                  " bytes, the machine %" G_GUINT64_FORMAT
-                  ": use the same size for both, or omit -m",
-                  backend, h->size, size);
-        return NULL;
+                  "%s=%s has %" G_GUINT64_FORMAT " bytes, the %s %" G_GUINT64_FORMAT
+                  ": use the same size for both%s",
+                  option, backend, h->size, node ? "node" : "machine", size,
+                  node ? "" : ", or omit -m");
+    } else {
+        return h;
     }
-    block = machine_ram_new_from(m, block_id, size, m->dry_run ? &anonymous : &h->source, err);
-    if (block) {
-        host_object_use(o, MACHINE);
+    return NULL;
+}
+
+static RamBlock *memory_block(Machine *m, const char *option, const char *const *backends,
+                              const uint64_t *sizes, unsigned n, const char *block_id, GError **err)
+{
+    const RamSource anonymous = { .no_reserve = true };
+    HostMemory *h[RAM_PARTS_MAX];
+    RamPart parts[RAM_PARTS_MAX];
+    RamBlock *block;
+
+    g_assert(n > 0 && n <= RAM_PARTS_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        h[i] = memory_find_sized(m, option, backends[i], sizes[i], err);
+        if (!h[i]) {
+            return NULL;
+        }
+        parts[i] = (RamPart){ sizes[i], m->dry_run ? &anonymous : &h[i]->source };
+    }
+    block = machine_ram_new_parts(m, block_id, parts, n, err);
+    for (unsigned i = 0; block && i < n; i++) {
+        host_object_use(&h[i]->o, MACHINE);
     }
     return block;
+}
+
+RamBlock *host_memory_ram(Machine *m, const char *backend, const char *block_id, uint64_t size,
+                          GError **err)
+{
+    return memory_block(m, "memory-backend", &backend, &size, 1, block_id, err);
+}
+
+RamBlock *host_memory_ram_parts(Machine *m, const char *const *backends, const uint64_t *sizes,
+                                unsigned n, const char *block_id, GError **err)
+{
+    return memory_block(m, "memdev", backends, sizes, n, block_id, err);
 }
 
 static void memory_release_one(void *opaque, HostObject *o)

@@ -154,13 +154,21 @@ RamBlock *machine_ram_new(Machine *m, const char *id, uint64_t size, GError **er
 RamBlock *machine_ram_new_from(Machine *m, const char *id, uint64_t size, const RamSource *from,
                                GError **err)
 {
+    const RamPart all = { size, from };
+
+    return machine_ram_new_parts(m, id, &all, 1, err);
+}
+
+RamBlock *machine_ram_new_parts(Machine *m, const char *id, const RamPart *parts, unsigned n,
+                                GError **err)
+{
     RamBlock *block;
 
     if (machine_ram_find(m, id)) {
         error_set(err, ERROR_USER, "the machine has a RAM block named '%s' already", id);
         return NULL;
     }
-    block = ram_block_new(id, size, from, err);
+    block = ram_block_new_parts(id, parts, n, err);
     if (block) {
         g_ptr_array_add(m->ram_blocks, block);
     }

@@ -24,6 +24,7 @@
 #define RAM_PAGE_BITS 12
 #define RAM_PAGE_SIZE (1u << RAM_PAGE_BITS)
 
+enum { RAM_PARTS_MAX = 4 }; /* parts of a block with separate sources */
 enum {
     RAM_PAGE_DIRTY = 1 << 0, /* written since the last ram_dirty_fetch() */
     RAM_PAGE_CODE = 1 << 1,  /* the page contains decoded guest code (accel/codepage.c) */
@@ -40,15 +41,18 @@ typedef void RamCodeWrittenFn(void *opaque, RamBlock *block, uint64_t offset, ui
 typedef void RamDeviceWrittenFn(void *opaque, RamBlock *block, uint64_t offset, uint64_t len);
 
 struct RamBlock {
-    int refs;           /* atomic */
-    char *id;           /* unique in the machine: "riscv_virt_board.ram" */
-    uint64_t size;      /* bytes */
-    int fd;             /* of the memory, open for the life of the block; -1: none */
-    bool holes;         /* SEEK_DATA on fd finds pages that the host never provided */
-    uint8_t *host;      /* mapping of the block */
-    uint8_t *pages;     /* size / RAM_PAGE_SIZE bytes of RAM_PAGE_*; atomic access only */
-    uint8_t tracking;   /* RAM_PAGE_DIRTY, RAM_PAGE_VIEW: bits that writes set (atomic) */
-    bool discard;       /* the contents are discarded when the block is freed */
+    int refs;         /* atomic */
+    char *id;         /* unique in the machine: "riscv_virt_board.ram" */
+    uint64_t size;    /* bytes */
+    int fd;           /* of the memory, open for the life of the block; -1: none */
+    bool holes;       /* SEEK_DATA on fd finds pages that the host never provided */
+    uint8_t *host;    /* mapping of the block */
+    uint8_t *pages;   /* size / RAM_PAGE_SIZE bytes of RAM_PAGE_*; atomic access only */
+    uint8_t tracking; /* RAM_PAGE_DIRTY, RAM_PAGE_VIEW: bits that writes set (atomic) */
+    struct RamRange {
+        uint64_t at, size;
+    } discard[RAM_PARTS_MAX]; /* ranges whose contents are discarded when it is freed */
+    unsigned n_discard;
     bool read_only;     /* guest stores have no effect (ROM) */
     bool device_stores; /* read_only as well: the operations of the region perform guest stores */
     RamCodeWrittenFn *code_written;
@@ -80,10 +84,26 @@ typedef struct RamSource {
     bool merge, no_dump; /* advice to the host: KSM; leave out of core files */
     bool no_reserve;     /* permit more than the host can provide; do not reserve huge pages */
 } RamSource;
-/* Create a zeroed block; @size > 0 is rounded up to full pages. Returns NULL with an error that
- * names ID, size and cause; more memory than the host can provide (memory/limit.h) is rejected. The
- * caller owns the block; undone by ram_block_free(). Any thread. */
-RamBlock *ram_block_new(const char *id, uint64_t size, const RamSource *from, GError **err);
+/* A part of a block: its size in bytes, a multiple of RAM_PAGE_SIZE unless it is the last part, and
+ * its source. */
+typedef struct RamPart {
+    uint64_t size;
+    const RamSource *from;
+} RamPart;
+/* Create a zeroed block of 1 to RAM_PARTS_MAX contiguous parts; its size is rounded up to full
+ * pages. The block has a file descriptor only if all parts can be in one memfd: no part of several
+ * is a file or uses huge pages. Returns NULL with an error that names ID, size and cause; more
+ * memory than the host can provide (memory/limit.h) is rejected. The caller owns the block; undone
+ * by ram_block_free(). Any thread. */
+RamBlock *ram_block_new_parts(const char *id, const RamPart *parts, unsigned n, GError **err);
+/* As ram_block_new_parts(), for @size > 0 bytes from one source. */
+static inline RamBlock *ram_block_new(const char *id, uint64_t size, const RamSource *from,
+                                      GError **err)
+{
+    const RamPart all = { size, from };
+
+    return ram_block_new_parts(id, &all, 1, err);
+}
 /* Return false with an error if the host cannot provide @size bytes and @from requires it. */
 bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError **err);
 

@@ -83,6 +83,10 @@ bool host_memory_shared(const HostObject *o);
  */
 RamBlock *host_memory_ram(Machine *m, const char *backend, const char *block_id, uint64_t size,
                           GError **err);
+/* As host_memory_ram(), for a block of @n parts (at most RAM_PARTS_MAX): part i consists of
+ * sizes[i] bytes from backends[i]. All back ends are different. */
+RamBlock *host_memory_ram_parts(Machine *m, const char *const *backends, const uint64_t *sizes,
+                                unsigned n, const char *block_id, GError **err);
 /* Undo the use of memory back ends by the machine, whose RAM blocks have been freed. */
 void host_memory_release(Machine *m);
 

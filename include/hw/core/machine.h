@@ -204,6 +204,9 @@ RamBlock *machine_ram_new(Machine *m, const char *id, uint64_t size, GError **er
 /* Like machine_ram_new(), but with memory from @from (memory/ram.h). */
 RamBlock *machine_ram_new_from(Machine *m, const char *id, uint64_t size, const RamSource *from,
                                GError **err);
+/* As machine_ram_new(), for a block of parts (see ram_block_new_parts()). */
+RamBlock *machine_ram_new_parts(Machine *m, const char *id, const RamPart *parts, unsigned n,
+                                GError **err);
 void machine_ram_free(Machine *m, RamBlock *block);
 /* The block with an id; NULL: none. */
 RamBlock *machine_ram_find(const Machine *m, const char *id);

@@ -2,11 +2,11 @@
 /*
  * RAM blocks: rounding, rejected sizes, dirty and code page states.
  */
+#include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <string.h>
-
+#include "memory/discard.h"
 #include "memory/ram.h"
 
 enum { PAGES = 100 };
@@ -194,6 +194,39 @@ static void test_source(void)
     g_assert_nonnull(strstr(err->message, "RAM block s of 4096 bytes: /nowhere/x: No such file"));
 }
 
+/* Parts without files share a memfd; other parts have their own. */
+static void test_parts(void)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *path = g_build_filename(g_get_tmp_dir(), "test-ram-parts", NULL);
+    const RamSource plain = { .prealloc = true }, sealed = { .seal = true },
+                    file = { .path = path }, nowhere = { .path = "/nowhere/x" };
+    const RamPart same[] = { { 1 << 20, &sealed }, { 2 << 20, &plain } };
+    const RamPart different[] = { { 1 << 20, &plain }, { 8192, &file }, { 1 << 20, &sealed } };
+    const RamPart bad[] = { { 1 << 20, &plain }, { 4096, &nowhere } };
+    RamBlock *b = ram_block_new_parts("p", same, 2, &err);
+
+    g_assert_no_error(err);
+    g_assert_cmpuint(b->size, ==, 3 << 20);
+    g_assert_cmpint(ftruncate(b->fd, 4096), <, 0);
+    g_assert_cmpint(lseek(b->fd, 0, SEEK_DATA), ==, 1 << 20); /* the first part is a hole */
+    ram_block_free(b);
+    g_unlink(path);
+    b = ram_block_new_parts("p", different, 3, &err);
+    g_assert_no_error(err);
+    g_assert_cmpint(b->fd, ==, -1);
+    g_assert_cmpuint(b->size, ==, (2 << 20) + 8192);
+    memset(b->host, 0x5a, b->size);
+    g_assert_true(ram_discard(b, (1 << 20) - 4096, 8192)); /* across the boundary */
+    g_assert_cmphex(b->host[(1 << 20) - 4097], ==, 0x5a);
+    g_assert_cmphex(b->host[1 << 20], ==, 0);
+    g_assert_cmphex(b->host[(1 << 20) + 4096], ==, 0x5a);
+    ram_block_free(b);
+    g_assert_cmpint(g_unlink(path), ==, 0);
+    g_assert_null(ram_block_new_parts("p", bad, 2, &err));
+    g_assert_nonnull(strstr(err->message, "RAM block p of 4096 bytes: /nowhere/x: No such file"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -206,5 +239,6 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/ram/code", test_code);
     g_test_add_func("/memory/ram/refs", test_refs);
     g_test_add_func("/memory/ram/source", test_source);
+    g_test_add_func("/memory/ram/parts", test_parts);
     return g_test_run();
 }

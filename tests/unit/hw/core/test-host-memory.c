@@ -133,12 +133,40 @@ static void test_file_sizes(void)
     g_assert_cmpint(rmdir(dir), ==, 0); /* nothing was left in the directory */
 }
 
+/* A block of two back ends, which the machine uses. */
+static void test_parts(void)
+{
+    static const char *const ids[] = { "a", "b" }, *const bad[] = { "a", "c" };
+    static const uint64_t sizes[] = { 1 << 20, 2 << 20 }, wrong[] = { 1 << 20, 1 << 20 };
+    Machine *m = machine_with_lock();
+    HostObject *a = object(m, "memory-backend-ram,id=a,size=1M");
+    HostObject *b = object(m, "memory-backend-memfd,id=b,size=2M,seal=off,prealloc=on");
+    g_autoptr(GError) err = NULL;
+    RamBlock *block;
+
+    g_assert_null(host_memory_ram_parts(m, bad, sizes, 2, "test.ram", &err));
+    g_assert_nonnull(strstr(err->message, "memdev=c: the object does not exist"));
+    g_clear_error(&err);
+    g_assert_null(host_memory_ram_parts(m, ids, wrong, 2, "test.ram", &err));
+    g_assert_nonnull(strstr(err->message, "memdev=b has 2097152 bytes, the node 1048576"));
+    g_clear_error(&err);
+    g_assert_cmpuint(a->users->len, ==, 0);
+    block = host_memory_ram_parts(m, ids, sizes, 2, "test.ram", &err);
+    g_assert_no_error(err);
+    g_assert_cmpuint(block->size, ==, 3 << 20);
+    g_assert_cmpuint(a->users->len, ==, 1);
+    g_assert_cmpuint(b->users->len, ==, 1);
+    g_assert_false(host_object_del(m, "b", NULL));
+    machine_end(m);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/host-memory/kinds", test_kinds);
     g_test_add_func("/host-memory/refusals", test_refusals);
     g_test_add_func("/host-memory/file", test_file);
+    g_test_add_func("/host-memory/parts", test_parts);
     g_test_add_func("/host-memory/file-sizes", test_file_sizes);
     return g_test_run();
 }
