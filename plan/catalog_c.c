@@ -160,7 +160,7 @@ static void put_machine(GString *out, size_t i, const PlanMachineType *t)
     } else {
         g_string_append(out, "NULL, ");
     }
-    g_string_append_printf(out, "%d\n};\n\n", t->root_hotplug);
+    g_string_append_printf(out, "%d, %u\n};\n\n", t->root_hotplug, t->max_nodes);
 }
 
 static void put_index(GString *out, const char *type, const char *each, size_t n)

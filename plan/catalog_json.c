@@ -139,6 +139,7 @@ static const CatalogField machine_fields[] = {
     { "default-cpu", CATALOG_STRING_FIELD, AT(PlanMachineType, default_cpu) },
     { "default-ram-id", CATALOG_STRING_FIELD, AT(PlanMachineType, default_ram_id) },
     { "max-cpus", CATALOG_U32, AT(PlanMachineType, max_cpus) },
+    { "max-nodes", CATALOG_U32, AT(PlanMachineType, max_nodes) },
     { "default-ram", CATALOG_U64, AT(PlanMachineType, default_ram) },
     { "root-bus", CATALOG_STRING_FIELD, AT(PlanMachineType, root_bus) },
     { "root-kind", CATALOG_NAME, AT(PlanMachineType, root_kind) },

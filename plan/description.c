@@ -154,6 +154,7 @@ void plan_machine_free(PlanMachine *m)
         g_ptr_array_unref(m->globals);
         g_ptr_array_unref(m->boot);
         g_clear_pointer(&m->serials, g_ptr_array_unref);
+        g_clear_pointer(&m->node_memory, g_ptr_array_unref);
         g_free(m->append);
         g_free(m->name);
         g_free(m->uuid);
@@ -203,6 +204,8 @@ PlanMachine *plan_machine_copy(const PlanMachine *m)
     copy->cpu = g_strdup(m->cpu);
     copy->ram_size = m->ram_size;
     copy->cpus = m->cpus;
+    plan_nodes_copy(copy, m);
+    plan_node_memory_set(copy, m->node_memory);
     copy->planning = m->planning;
     copy->complete = m->complete;
     copy->catalog = g_strdup(m->catalog);

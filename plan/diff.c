@@ -40,6 +40,14 @@ static void compare_number(struct json_object *out, const char *property, uint64
     }
 }
 
+static void compare_nodes(struct json_object *out, const PlanMachine *wanted,
+                          const PlanMachine *have)
+{
+    g_autofree char *a = plan_nodes_text(wanted), *b = plan_nodes_text(have);
+
+    compare_text(out, "NUMA nodes", a, b);
+}
+
 static bool same_for_guest(const PlanProp *p, const PlanValue *a, const PlanValue *b)
 {
     if (p->flags & PLAN_PROP_HOST) {
@@ -199,6 +207,7 @@ static struct json_object *diff_resolved(const PlanMachine *wanted, const PlanMa
     compare_text(out, "cpu", wanted->cpu, have->cpu);
     compare_number(out, "cpus", wanted->cpus, have->cpus);
     compare_number(out, "ram", wanted->ram_size, have->ram_size);
+    compare_nodes(out, wanted, have);
     if (t == have->index->machine) {
         compare_settings(out, NULL, t->props, t->n_props, wanted->settings, have->settings);
     }

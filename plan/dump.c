@@ -295,6 +295,7 @@ static struct json_object *dump_guest(const PlanMachine *m, const PlanCatalog *c
     if (m->ram_size) {
         dump_add(o, "ram", json_object_new_uint64(m->ram_size));
     }
+    add_list(o, "nodes", plan_nodes_to_json(m));
     add_list(o, "globals", dump_globals(m, c, false));
     list = json_object_new_array_ext((int)MAX(m->devices->len, 1));
     for (guint i = 0; i < m->devices->len; i++) {
@@ -327,6 +328,7 @@ static struct json_object *dump_host(const PlanMachine *m, const PlanCatalog *c)
     if (settings) {
         dump_add(o, "properties", settings);
     }
+    add_list(o, "node-memory", plan_node_memory_to_json(m));
     add_list(o, "globals", dump_globals(m, c, true));
     for (guint i = 0; i < m->devices->len; i++) {
         const PlanDevice *d = m->devices->pdata[i];

@@ -374,6 +374,7 @@ static bool args_machine(ArgsWriter *w, GError **err)
             args_add(w, rows[i].option, rows[i].value);
         }
     }
+    plan_nodes_to_args(m, w->args);
     for (guint i = 0; i < m->globals->len; i++) {
         const PlanGlobal *g = m->globals->pdata[i];
         g_autoptr(GString) global = g_string_new(NULL);

@@ -69,6 +69,9 @@ bool plan_check_guest_only(const PlanMachine *m, const PlanCatalog *c, GError **
             return guest_fail("boot", b->role, err);
         }
     }
+    if (m->node_memory) {
+        return guest_fail("the machine", "node-memory", err);
+    }
     if (m->serials) {
         return guest_fail("the machine", "serials", err);
     }

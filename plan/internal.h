@@ -52,6 +52,18 @@ struct json_object *plan_json_parse(const char *text, size_t len, const char *wh
 /* Return true for a key that may occur several times in one option. For any other key, the last
  * value applies. */
 bool plan_key_is_list(const char *key);
+/* numa.c: the JSON form of the nodes and of the ids of their memory, for json_object_put(). */
+struct json_object *plan_nodes_to_json(const PlanMachine *m);
+struct json_object *plan_node_memory_to_json(const PlanMachine *m);
+bool plan_read_nodes(PlanMachine *m, struct json_object *list, GError **err);
+bool plan_read_node_memory(PlanMachine *m, struct json_object *list, GError **err);
+void plan_nodes_copy(PlanMachine *to, const PlanMachine *from);
+/* Append the options -numa that describe the nodes: two strings each. */
+void plan_nodes_to_args(const PlanMachine *m, GPtrArray *args);
+/* Return the nodes as a text that is equal for equal nodes ("none" without nodes); g_free(). */
+char *plan_nodes_text(const PlanMachine *m);
+/* Check the nodes against the machine type and the totals of a resolved description. */
+bool plan_check_nodes(const PlanMachine *m, const PlanMachineType *t, GError **err);
 
 /* Append a size in bytes as "4K", "1M" or "1028K". */
 void plan_append_size(GString *s, uint64_t size);

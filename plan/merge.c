@@ -157,6 +157,10 @@ bool plan_merge(PlanMachine *base, const PlanMachine *over, const PlanCatalog *c
     merge_replace(&base->rtc, &copy->rtc);
     base->cpus = copy->cpus ? copy->cpus : base->cpus;
     base->ram_size = copy->ram_size ? copy->ram_size : base->ram_size;
+    if (copy->n_nodes) {
+        plan_nodes_copy(base, copy);
+        plan_node_memory_set(base, copy->node_memory);
+    }
     merge_settings(base->settings, copy->settings);
     merge_devices(base, copy, c);
     merge_host(base, copy);
@@ -208,6 +212,22 @@ static bool combine_number(uint64_t base, uint64_t other, const char *what, GErr
     g_autofree char *b = g_strdup_printf("%" G_GUINT64_FORMAT, other);
 
     return !base || !other || base == other || merge_differ_fail("the machine", what, a, b, err);
+}
+
+static bool combine_nodes(PlanMachine *base, const PlanMachine *other, GError **err)
+{
+    g_autofree char *a = plan_nodes_text(base), *b = plan_nodes_text(other);
+
+    if (base->n_nodes && other->n_nodes && strcmp(a, b) != 0) {
+        return merge_differ_fail("the machine", "NUMA nodes", a, b, err);
+    }
+    if (other->n_nodes) {
+        plan_nodes_copy(base, other);
+    }
+    if (other->node_memory) {
+        plan_node_memory_set(base, other->node_memory);
+    }
+    return true;
 }
 
 /* Return whether two texts have the same value, for example "on" and "true", or "4K" and "4096". */
@@ -341,7 +361,8 @@ bool plan_combine(PlanMachine *base, PlanMachine *other, const PlanCatalog *c, G
         !combine_text(&base->uuid, &other->uuid, "uuid", err) ||
         !combine_text(&base->rtc, &other->rtc, "rtc", err) ||
         !combine_number(base->cpus, other->cpus, "cpus", err) ||
-        !combine_number(base->ram_size, other->ram_size, "ram", err)) {
+        !combine_number(base->ram_size, other->ram_size, "ram", err) ||
+        !combine_nodes(base, other, err)) {
         return false;
     }
     base->cpus = base->cpus ? base->cpus : other->cpus;

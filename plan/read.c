@@ -398,6 +398,11 @@ static bool guest_ram(void *m, struct json_object *v, const Where *where, GError
     return description_read_number(&((PlanMachine *)m)->ram_size, v, where, 1ull << 52, err);
 }
 
+static bool guest_nodes(void *m, struct json_object *v, const Where *where, GError **err)
+{
+    return plan_read_nodes(m, v, err);
+}
+
 static bool guest_devices(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return read_list(v, where, PLAN_DEVICES_MAX, read_device, m, err);
@@ -416,17 +421,12 @@ static bool guest_globals(void *m, struct json_object *v, const Where *where, GE
 static bool read_guest(void *m, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = {
-        { "machine", guest_machine },
-        { "name", guest_name },
-        { "uuid", guest_uuid },
-        { "rtc", guest_rtc },
-        { "cpu", guest_cpu },
-        { "cpus", guest_cpus },
-        { "ram", guest_ram },
-        { "globals", guest_globals },
-        { "devices", guest_devices },
-        { "parts", guest_parts },
-        { "properties", machine_properties },
+        { "machine", guest_machine }, { "name", guest_name },
+        { "uuid", guest_uuid },       { "rtc", guest_rtc },
+        { "cpu", guest_cpu },         { "cpus", guest_cpus },
+        { "ram", guest_ram },         { "nodes", guest_nodes },
+        { "globals", guest_globals }, { "devices", guest_devices },
+        { "parts", guest_parts },     { "properties", machine_properties },
     };
 
     return read_members(o, where, keys, G_N_ELEMENTS(keys), m, err);
@@ -626,6 +626,11 @@ static bool host_boot(void *m, struct json_object *v, const Where *where, GError
     return plan_read_boot_paths(m, v, err);
 }
 
+static bool host_node_memory(void *m, struct json_object *v, const Where *where, GError **err)
+{
+    return plan_read_node_memory(m, v, err);
+}
+
 static bool host_serials(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return plan_read_serials(m, v, err);
@@ -638,7 +643,8 @@ static bool read_host(void *m, struct json_object *o, const Where *where, GError
                                 { "devices", host_devices },
                                 { "parts", host_parts },
                                 { "boot", host_boot },
-                                { "serials", host_serials } };
+                                { "serials", host_serials },
+                                { "node-memory", host_node_memory } };
 
     return read_members(o, where, keys, G_N_ELEMENTS(keys), m, err);
 }

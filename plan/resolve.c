@@ -86,7 +86,7 @@ static bool resolve_machine(PlanMachine *m, const PlanCatalog *c, const PlanMach
         return plan_fail(err, "machine %s accepts 1 to %u CPUs, not %u", t->name, t->max_cpus,
                          m->cpus);
     }
-    return true;
+    return plan_check_nodes(m, t, err);
 }
 
 /* Return the device of @m that matches the implicit device `wanted`, or NULL. */

@@ -194,7 +194,8 @@ typedef struct PlanMachineType {
     const char *msi_if; /* "property=value" of the machine without which there are none, or NULL */
     const char *const *defaults; /* NULL-terminated "type,..." of devices that a command line
                                     without -nodefaults has as well; NULL: none */
-    bool root_hotplug; /* the root bus accepts devices while the guest runs (ACPI hot plug) */
+    bool root_hotplug;  /* the root bus accepts devices while the guest runs (ACPI hot plug) */
+    unsigned max_nodes; /* NUMA nodes that a description may have; 0: none */
 } PlanMachineType;
 
 /* Names of types that other programs have and this catalogue lacks, for error messages only. */

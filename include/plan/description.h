@@ -19,6 +19,11 @@ struct json_object; /* <json-c/json.h>, which users of the JSON functions includ
 
 G_BEGIN_DECLS
 
+enum {
+    PLAN_NODES_MAX = 4,       /* NUMA nodes of a machine */
+    PLAN_DISTANCE_LOCAL = 10, /* distance of a node to itself, and the least distance */
+};
+
 /* The domain of all errors of this library. A message is one line of valid UTF-8. */
 #define PLAN_ERROR plan_error_quark()
 enum { PLAN_ERROR_INVALID };
@@ -88,12 +93,23 @@ typedef struct PlanBootImage {
                       "firmware": the one that the program chooses */
 } PlanBootImage;
 
+/* A NUMA node. The first CPUs and the start of RAM belong to node 0, the next ones to node 1, ...
+ */
+typedef struct PlanNode {
+    unsigned cpus;
+    uint64_t ram_size;                /* bytes */
+    uint8_t distance[PLAN_NODES_MAX]; /* to each node; all 0: distances are not described */
+} PlanNode;
+
 typedef struct PlanMachine {
     char *type;          /* versioned name once resolved */
     GPtrArray *settings; /* PlanSetting*: machine properties */
     char *cpu;           /* "rv64,zba=on" */
     uint64_t ram_size;
     unsigned cpus;
+    PlanNode nodes[PLAN_NODES_MAX];
+    unsigned n_nodes;        /* 0: the machine has no NUMA nodes */
+    GPtrArray *node_memory;  /* char*: ids of the memory back ends of all nodes; NULL: not stated */
     GPtrArray *devices;      /* PlanDevice* in creation order */
     GPtrArray *host;         /* PlanHostPart* */
     GPtrArray *globals;      /* PlanGlobal*: -global type.prop=value */
@@ -125,6 +141,13 @@ PlanBootImage *plan_add_boot(PlanMachine *m, const char *role);
 void plan_remove_boot(PlanMachine *m, const char *role);
 /* Replace the boot section of @to by a copy of the boot section of @from. */
 void plan_set_boot(PlanMachine *to, const PlanMachine *from);
+
+/* --- NUMA nodes --- */
+
+/* Return the number of the node that a CPU belongs to; 0 for a machine without nodes. */
+unsigned plan_node_of_cpu(const PlanMachine *m, unsigned cpu);
+/* Replace the ids of the memory back ends of the nodes by copies of @ids (char*); NULL: none. */
+void plan_node_memory_set(PlanMachine *m, const GPtrArray *ids);
 
 /* --- creating and freeing --- */
 

@@ -79,6 +79,7 @@ static void same_machine(const PlanMachineType *a, const PlanMachineType *b)
     same_list(a->implicit, b->implicit);
     g_assert_true(a->is_default == b->is_default);
     g_assert_cmpuint(a->max_cpus, ==, b->max_cpus);
+    g_assert_cmpuint(a->max_nodes, ==, b->max_nodes);
     g_assert_cmpuint(a->default_ram, ==, b->default_ram);
     g_assert_cmpint(a->root_kind, ==, b->root_kind);
     g_assert_cmpuint(a->n_props, ==, b->n_props);
