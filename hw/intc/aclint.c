@@ -20,7 +20,7 @@ enum { SWI_SIZE = 0x4000, MTIMER_SIZE = 0x8000, MTIME = 0x7ff8 };
 typedef struct AclintSwi {
     SysDevice sys;
     bool supervisor;
-    uint32_t num_harts;
+    uint32_t num_harts, hart_base;
     uint32_t msip[CPU_INPUT_MAX_HARTS];
 } AclintSwi;
 
@@ -42,9 +42,9 @@ static void swi_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
                     (unsigned)value, (unsigned)offset);
     } else if (!s->supervisor) {
         s->msip[hart] = value & 1;
-        cpu_drive(s->sys.dev.machine, hart, INPUT_MSIP, value & 1);
+        cpu_drive(s->sys.dev.machine, s->hart_base + hart, INPUT_MSIP, value & 1);
     } else if (value & 1) {
-        cpu_drive(s->sys.dev.machine, hart, INPUT_SSIP, true);
+        cpu_drive(s->sys.dev.machine, s->hart_base + hart, INPUT_SSIP, true);
     }
 }
 
@@ -64,7 +64,7 @@ static void swi_drive(void *dev)
     AclintSwi *s = dev;
 
     for (unsigned i = 0; i < s->num_harts && !s->supervisor; i++)
-        cpu_drive(s->sys.dev.machine, i, INPUT_MSIP, s->msip[i]);
+        cpu_drive(s->sys.dev.machine, s->hart_base + i, INPUT_MSIP, s->msip[i]);
 }
 
 /* Drive the outputs. A reset also clears SSIP of harts that have not processed an edge. */
@@ -73,7 +73,7 @@ static void swi_reset_exit(void *dev)
     AclintSwi *s = dev;
 
     for (unsigned i = 0; i < s->num_harts && s->supervisor; i++)
-        cpu_drive(s->sys.dev.machine, i, INPUT_SSIP, false);
+        cpu_drive(s->sys.dev.machine, s->hart_base + i, INPUT_SSIP, false);
     swi_drive(s);
 }
 
@@ -98,6 +98,7 @@ static const VmState swi_vmstate = {
 static const PlanProp swi_props[] = {
     PROP_BOOL(AclintSwi, supervisor, "sswi", false, "supervisor instead of machine level"),
     PROP_U32(AclintSwi, num_harts, "num-harts", 1, 1, CPU_INPUT_MAX_HARTS, "harts"),
+    PROP_HART_BASE(AclintSwi),
 };
 
 static const SysRegionDesc swi_regions[] = {
@@ -124,7 +125,7 @@ SYS_DEVICE_TYPE(aclint_swi_type);
 
 typedef struct AclintMtimer {
     SysDevice sys;
-    uint32_t num_harts, frequency;
+    uint32_t num_harts, hart_base, frequency;
     uint64_t mtimecmp[CPU_INPUT_MAX_HARTS];
     uint64_t delta; /* mtime minus the ticks of the virtual clock */
     Timer next;     /* the earliest compare value in the future */
@@ -156,7 +157,7 @@ static void mtimer_update(void *dev)
     for (unsigned i = 0; i < s->num_harts; i++) {
         uint64_t cmp = s->mtimecmp[i];
 
-        cpu_drive(s->sys.dev.machine, i, INPUT_MTIP, mtime >= cmp);
+        cpu_drive(s->sys.dev.machine, s->hart_base + i, INPUT_MTIP, mtime >= cmp);
         if (mtime < cmp) {
             unsigned __int128 at = (unsigned __int128)ticks + (cmp - mtime);
 
@@ -248,6 +249,7 @@ static const VmState mtimer_vmstate = {
 
 static const PlanProp mtimer_props[] = {
     PROP_U32(AclintMtimer, num_harts, "num-harts", 1, 1, CPU_INPUT_MAX_HARTS, "harts"),
+    PROP_HART_BASE(AclintMtimer),
     PROP_U32(AclintMtimer, frequency, "timebase-freq", 10000000, 1, 1000000000,
              "ticks of mtime per second"),
 };

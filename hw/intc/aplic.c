@@ -38,7 +38,7 @@ typedef struct AplicIdc {
 typedef struct Aplic Aplic;
 struct Aplic {
     SysDevice sys;
-    uint32_t num_sources, num_harts;
+    uint32_t num_sources, num_harts, hart_base;
     bool msimode, mmode;
     Aplic *child, *root; /* NULL: none */
     uint32_t domaincfg, genmsi;
@@ -214,7 +214,7 @@ static void aplic_drive_harts(Aplic *s)
     for (unsigned i = 0; i < s->num_harts; i++) {
         bool level = on && s->idc[i].idelivery && (s->idc[i].iforce || due[i]);
 
-        cpu_drive(s->sys.dev.machine, i, s->mmode ? INPUT_MEIP : INPUT_SEIP, level);
+        cpu_drive(s->sys.dev.machine, s->hart_base + i, s->mmode ? INPUT_MEIP : INPUT_SEIP, level);
     }
 }
 
@@ -647,6 +647,7 @@ static const VmState aplic_vmstate = {
 static const PlanProp aplic_props[] = {
     PROP_U32(Aplic, num_sources, "num-irqs", 96, 1, MAX_SOURCES, "interrupt sources, from 1"),
     PROP_U32(Aplic, num_harts, "num-harts", 1, 1, CPU_INPUT_MAX_HARTS, "harts"),
+    PROP_HART_BASE(Aplic),
     PROP_BOOL(Aplic, msimode, "msimode", false, "deliver by messages instead of wires"),
     PROP_BOOL(Aplic, mmode, "mmode", false, "machine level instead of supervisor level"),
 };

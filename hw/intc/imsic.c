@@ -19,7 +19,7 @@ enum { PAGE_SIZE = 0x1000, SETEIPNUM_LE = 0, SETEIPNUM_BE = 4 };
 typedef struct Imsic {
     SysDevice sys;
     bool machine_level;
-    uint32_t num_harts;
+    uint32_t num_harts, hart_base;
 } Imsic;
 
 static uint64_t imsic_read(void *opaque, uint64_t offset, unsigned size)
@@ -31,7 +31,7 @@ static void imsic_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
 {
     Imsic *s = opaque;
     Machine *m = s->sys.dev.machine;
-    unsigned hart = offset / PAGE_SIZE, reg = offset % PAGE_SIZE;
+    unsigned hart = s->hart_base + offset / PAGE_SIZE, reg = offset % PAGE_SIZE;
     Cpu *cpu = hart < m->cpus->len ? g_ptr_array_index(m->cpus, hart) : NULL;
     uint32_t id = reg == SETEIPNUM_BE ? GUINT32_SWAP_LE_BE((uint32_t)value) : value;
 
@@ -58,6 +58,7 @@ static bool imsic_realize(void *dev, GError **err)
 static const PlanProp imsic_props[] = {
     PROP_BOOL(Imsic, machine_level, "mmode", false, "machine level instead of supervisor level"),
     PROP_U32(Imsic, num_harts, "num-harts", 1, 1, CPU_INPUT_MAX_HARTS, "harts, one page each"),
+    PROP_HART_BASE(Imsic),
 };
 
 static const SysRegionDesc imsic_regions[] = {

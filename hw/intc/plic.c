@@ -4,8 +4,8 @@
  * threshold and claim/complete.
  *
  * Reference: RISC-V Platform-Level Interrupt Controller specification 1.0.0. Context 2h is
- * M mode of hart h, context 2h+1 its S mode. Gateways are level-triggered. A forwarded request is
- * not retracted, and no further request is forwarded before its completion.
+ * M mode of hart h of the controller, context 2h+1 its S mode. Gateways are level-triggered. A
+ * forwarded request is not retracted, and no further request is forwarded before its completion.
  *
  * plic_decode() computes the register at an offset, instead of RegDesc rows. The registers are
  * arrays whose lengths and writable bits follow from the properties num-sources and num-harts, up
@@ -36,7 +36,7 @@ typedef struct PlicContext {
 
 typedef struct Plic {
     SysDevice sys;
-    uint32_t num_sources, num_harts, num_contexts;
+    uint32_t num_sources, num_harts, hart_base, num_contexts;
     uint32_t priority[MAX_SOURCES + 1];
     uint32_t pending[WORDS], claimed[WORDS], level[WORDS];
     PlicContext ctx[MAX_CONTEXTS];
@@ -78,7 +78,7 @@ static void plic_update_outputs(Plic *s)
     for (unsigned i = 0; i < s->num_contexts; i++) {
         bool level = plic_best_source(s, &s->ctx[i], s->ctx[i].threshold) != 0;
 
-        cpu_drive(s->sys.dev.machine, i / 2, i % 2 ? INPUT_SEIP : INPUT_MEIP, level);
+        cpu_drive(s->sys.dev.machine, s->hart_base + i / 2, i % 2 ? INPUT_SEIP : INPUT_MEIP, level);
     }
 }
 
@@ -292,6 +292,7 @@ static const VmState plic_vmstate = {
 static const PlanProp plic_props[] = {
     PROP_U32(Plic, num_sources, "num-sources", 96, 1, MAX_SOURCES, "interrupt sources, from 1"),
     PROP_U32(Plic, num_harts, "num-harts", 1, 1, CPU_INPUT_MAX_HARTS, "harts, two contexts each"),
+    PROP_HART_BASE(Plic),
 };
 
 static const SysRegionDesc plic_regions[] = {

@@ -75,12 +75,25 @@ static Device *virt_place_device(Machine *m, const char *type, const char *setti
 
 /* --- memory and CPUs --- */
 
-static bool build_memory(Machine *m, Virt *v, const PlanMachine *plan, GError **err)
+/* Create the block of RAM from the back ends of the nodes, from one back end, or from none. */
+static RamBlock *virt_new_ram(Machine *m, const VirtConfig *c, const PlanMachine *plan,
+                              GError **err)
 {
     const PlanValue *backend = plan_machine_get(plan, "memory-backend");
+    uint64_t sizes[VIRT_MAX_SOCKETS];
 
-    v->ram = backend && backend->s ? host_memory_ram(m, backend->s, RAM_ID, v->config.ram_size, err)
-                                   : machine_ram_new(m, RAM_ID, v->config.ram_size, err);
+    for (unsigned i = 0; i < c->n_sockets; i++)
+        sizes[i] = c->sockets[i].ram_size;
+    if (plan->node_memory)
+        return host_memory_ram_parts(m, (const char *const *)plan->node_memory->pdata, sizes,
+                                     c->n_sockets, RAM_ID, err);
+    return backend && backend->s ? host_memory_ram(m, backend->s, RAM_ID, c->ram_size, err)
+                                 : machine_ram_new(m, RAM_ID, c->ram_size, err);
+}
+
+static bool build_memory(Machine *m, Virt *v, const PlanMachine *plan, GError **err)
+{
+    v->ram = virt_new_ram(m, &v->config, plan, err);
     v->rom =
         v->ram ? machine_ram_new(m, "riscv_virt_board.mrom", virt_map[VIRT_MROM].size, err) : NULL;
     if (!v->rom)
@@ -123,78 +136,120 @@ static bool build_cpus(Machine *m, Virt *v, const PlanMachine *plan, GError **er
 
 /* --- interrupt controllers and timers --- */
 
-static bool build_timers(Machine *m, Virt *v, GError **err)
+/* Create the device of a socket in a region and map it there. */
+static Device *virt_place_socket(Machine *m, const VirtSocket *s, const char *type,
+                                 const char *settings, uint64_t addr, GError **err)
 {
-    g_autofree char *harts = g_strdup_printf("num-harts=%u", v->config.harts);
-    g_autofree char *sswi = g_strdup_printf("%s,sswi=on", harts);
-    uint64_t base = virt_map[VIRT_CLINT].base;
+    g_autofree char *all = g_strdup_printf("num-harts=%u,hart-base=%u%s%s", s->harts, s->first,
+                                           settings ? "," : "", settings ? settings : "");
+
+    return virt_place_device(m, type, all, addr, err);
+}
+
+static bool build_timers(Machine *m, Virt *v, unsigned i, GError **err)
+{
+    const VirtSocket *s = &v->config.sockets[i];
+    uint64_t clint = virt_map[VIRT_CLINT].base;
+    uint64_t base = clint + (uint64_t)i * VIRT_CLINT_STRIDE;
 
     if (v->config.aclint && v->config.aia == VIRT_AIA_APLIC_IMSIC) /* the IMSIC sends IPIs */
-        return virt_place_device(m, "riscv.aclint.mtimer", harts, base, err);
-    if (!virt_place_device(m, "riscv.aclint.swi", harts, base, err) ||
-        !virt_place_device(m, "riscv.aclint.mtimer", harts, base + 0x4000, err))
+        return virt_place_socket(m, s, "riscv.aclint.mtimer", NULL,
+                                 clint + (uint64_t)i * VIRT_MTIMER_STRIDE, err);
+    if (!virt_place_socket(m, s, "riscv.aclint.swi", NULL, base, err) ||
+        !virt_place_socket(m, s, "riscv.aclint.mtimer", NULL, base + 0x4000, err))
         return false;
     return !v->config.aclint ||
-           virt_place_device(m, "riscv.aclint.swi", sswi, virt_map[VIRT_ACLINT_SSWI].base, err);
+           virt_place_socket(m, s, "riscv.aclint.swi", "sswi=on",
+                             virt_map[VIRT_ACLINT_SSWI].base + (uint64_t)i * VIRT_SSWI_STRIDE, err);
 }
 
-static bool build_plic(Machine *m, Virt *v, GError **err)
+static bool build_plic(Machine *m, Virt *v, unsigned i, GError **err)
 {
-    g_autofree char *settings =
-        g_strdup_printf("num-harts=%u,num-sources=%u", v->config.harts, VIRT_N_SOURCES);
+    g_autofree char *settings = g_strdup_printf("num-sources=%u", VIRT_N_SOURCES);
 
-    v->irqchip = virt_place_device(m, "riscv.sifive.plic", settings, virt_map[VIRT_PLIC].base, err);
-    return v->irqchip;
+    v->irqchip[i] =
+        virt_place_socket(m, &v->config.sockets[i], "riscv.sifive.plic", settings,
+                          virt_map[VIRT_PLIC].base + (uint64_t)i * VIRT_PLIC_STRIDE, err);
+    return v->irqchip[i];
 }
 
-static bool build_imsics(Machine *m, Virt *v, GError **err)
+static bool build_imsics(Machine *m, Virt *v, unsigned i, GError **err)
 {
-    g_autofree char *s_level = g_strdup_printf("num-harts=%u", v->config.harts);
-    g_autofree char *m_level = g_strdup_printf("%s,mmode=on", s_level);
+    const VirtSocket *s = &v->config.sockets[i];
+    uint64_t group = (uint64_t)i << VIRT_IMSIC_GROUP_SHIFT;
 
-    return virt_place_device(m, "riscv.imsic", m_level, virt_map[VIRT_IMSIC_M].base, err) &&
-           virt_place_device(m, "riscv.imsic", s_level, virt_map[VIRT_IMSIC_S].base, err);
+    return virt_place_socket(m, s, "riscv.imsic", "mmode=on", virt_map[VIRT_IMSIC_M].base + group,
+                             err) &&
+           virt_place_socket(m, s, "riscv.imsic", NULL, virt_map[VIRT_IMSIC_S].base + group, err);
 }
 
-static bool build_aplics(Machine *m, Virt *v, GError **err)
+static bool build_aplics(Machine *m, Virt *v, unsigned i, GError **err)
 {
+    const VirtSocket *s = &v->config.sockets[i];
+    uint64_t at = (uint64_t)i * VIRT_APLIC_STRIDE;
     g_autofree char *s_level =
-        g_strdup_printf("num-harts=%u,num-irqs=%u,msimode=%s", v->config.harts, VIRT_N_SOURCES,
+        g_strdup_printf("num-irqs=%u,msimode=%s", VIRT_N_SOURCES,
                         v->config.aia == VIRT_AIA_APLIC_IMSIC ? "on" : "off");
     g_autofree char *m_level = g_strdup_printf("%s,mmode=on", s_level);
-    Device *child = virt_place_device(m, "riscv.aplic", s_level, virt_map[VIRT_APLIC_S].base, err);
+    Device *child =
+        virt_place_socket(m, s, "riscv.aplic", s_level, virt_map[VIRT_APLIC_S].base + at, err);
 
-    v->irqchip =
-        child ? virt_place_device(m, "riscv.aplic", m_level, virt_map[VIRT_APLIC_M].base, err)
-              : NULL;
-    if (v->irqchip)
-        aplic_set_child(v->irqchip, child);
-    return v->irqchip;
+    v->irqchip[i] = child ? virt_place_socket(m, s, "riscv.aplic", m_level,
+                                              virt_map[VIRT_APLIC_M].base + at, err)
+                          : NULL;
+    if (v->irqchip[i])
+        aplic_set_child(v->irqchip[i], child);
+    return v->irqchip[i];
 }
 
-static bool build_irqchip(Machine *m, Virt *v, GError **err)
+static bool build_irqchip(Machine *m, Virt *v, unsigned i, GError **err)
 {
     switch (v->config.aia) {
     case VIRT_AIA_NONE:
-        return build_plic(m, v, err);
+        return build_plic(m, v, i, err);
     case VIRT_AIA_APLIC:
-        return build_aplics(m, v, err);
+        return build_aplics(m, v, i, err);
     case VIRT_AIA_APLIC_IMSIC:
         break;
     }
-    return build_imsics(m, v, err) && build_aplics(m, v, err);
+    return build_imsics(m, v, i, err) && build_aplics(m, v, i, err);
+}
+
+static bool build_sockets(Machine *m, Virt *v, GError **err)
+{
+    for (unsigned i = 0; i < v->config.n_sockets; i++) {
+        if (!build_timers(m, v, i, err) || !build_irqchip(m, v, i, err))
+            return false;
+    }
+    return true;
+}
+
+unsigned virt_virtio_socket(const VirtConfig *c)
+{
+    return MIN(1, c->n_sockets - 1);
+}
+
+unsigned virt_pci_socket(const VirtConfig *c)
+{
+    return MIN(2, c->n_sockets - 1);
 }
 
 /* --- devices --- */
 
-static Device *virt_wired_irq(Machine *m, Virt *v, const char *type, const char *settings,
-                              uint64_t addr, unsigned irq, GError **err)
+static Device *virt_wired_irq_to(Machine *m, Device *irqchip, const char *type,
+                                 const char *settings, uint64_t addr, unsigned irq, GError **err)
 {
     Device *dev = virt_place_device(m, type, settings, addr, err);
 
     if (dev)
-        sysdev_connect(dev, 0, device_irq_in(v->irqchip, irq));
+        sysdev_connect(dev, 0, device_irq_in(irqchip, irq));
     return dev;
+}
+
+static Device *virt_wired_irq(Machine *m, Virt *v, const char *type, const char *settings,
+                              uint64_t addr, unsigned irq, GError **err)
+{
+    return virt_wired_irq_to(m, v->irqchip[0], type, settings, addr, irq, err);
 }
 
 /* The host bridge; its function 00:00.0 is an implicit device of the description. */
@@ -208,10 +263,11 @@ static bool build_pci(Machine *m, Virt *v, GError **err)
         ",above-4g-mmio-base=%" G_GUINT64_FORMAT ",above-4g-mmio-size=%" G_GUINT64_FORMAT,
         virt_map[VIRT_PCIE_ECAM].base, virt_map[VIRT_PCIE_ECAM].size, pio->base, pio->size,
         mmio->base, mmio->size, virt_mmio64_base(&v->config), (uint64_t)VIRT_PCIE_MMIO64_SIZE);
+    Device *irqchip = v->irqchip[virt_pci_socket(&v->config)];
 
     v->pci_host = virt_create_device(m, "gpex-pcihost", settings, err);
     for (unsigned i = 0; v->pci_host && i < 4; i++)
-        sysdev_connect(v->pci_host, i, device_irq_in(v->irqchip, VIRT_IRQ_PCIE + i));
+        sysdev_connect(v->pci_host, i, device_irq_in(irqchip, VIRT_IRQ_PCIE + i));
     return v->pci_host;
 }
 
@@ -219,9 +275,9 @@ static bool virt_build_slots(Machine *m, Virt *v, GError **err)
 {
     for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
         g_autofree char *bus = g_strdup_printf(VIRT_MMIO_BUS "%u", i);
-        Device *slot = virt_wired_irq(m, v, "virtio-mmio", NULL,
-                                      virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size,
-                                      VIRT_IRQ_VIRTIO + i, err);
+        Device *slot = virt_wired_irq_to(
+            m, v->irqchip[virt_virtio_socket(&v->config)], "virtio-mmio", NULL,
+            virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size, VIRT_IRQ_VIRTIO + i, err);
 
         if (!slot || (v->config.mmio_buses && !virtio_mmio_slot_add_bus(slot, bus, err)))
             return false;
@@ -315,6 +371,36 @@ static const PlanValue *setting(const PlanMachine *plan, const char *name)
     return NULL;
 }
 
+void virt_set_one_socket(VirtConfig *c)
+{
+    c->numa = false;
+    c->n_sockets = 1;
+    c->sockets[0] = (VirtSocket){ .harts = c->harts,
+                                  .ram_base = virt_map[VIRT_DRAM].base,
+                                  .ram_size = c->ram_size };
+}
+
+/* The NUMA nodes are the sockets. Without nodes, the machine has one. */
+static void virt_read_sockets(const PlanMachine *plan, VirtConfig *c)
+{
+    uint64_t at = virt_map[VIRT_DRAM].base;
+    unsigned first = 0;
+
+    virt_set_one_socket(c);
+    c->numa = plan->n_nodes > 0;
+    c->n_sockets = MAX(plan->n_nodes, 1);
+    for (unsigned i = 0; i < plan->n_nodes; i++) {
+        const PlanNode *n = &plan->nodes[i];
+
+        c->sockets[i] = (VirtSocket){
+            .first = first, .harts = n->cpus, .ram_base = at, .ram_size = n->ram_size
+        };
+        memcpy(c->sockets[i].distance, n->distance, sizeof(n->distance));
+        first += n->cpus;
+        at += n->ram_size;
+    }
+}
+
 static void read_config(const PlanMachine *plan, VirtConfig *c)
 {
     const PlanValue *aia = setting(plan, "aia"), *aclint = setting(plan, "aclint");
@@ -327,6 +413,7 @@ static void read_config(const PlanMachine *plan, VirtConfig *c)
         .ram_size = plan->ram_size,
         .boot_devices = boot_devices && boot_devices->b,
     };
+    virt_read_sockets(plan, c);
 }
 
 static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
@@ -342,8 +429,7 @@ static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
     v->config.mmio_buses = m->board_type && m->board_type->plan.n_mmio_buses;
     g_assert(v->config.harts <= VIRT_MAX_HARTS);
     built = build_memory(m, v, plan, err) && build_cpus(m, v, plan, err) &&
-            build_timers(m, v, err) && build_irqchip(m, v, err) && build_pci(m, v, err) &&
-            virt_build_devices(m, v, err);
+            build_sockets(m, v, err) && build_pci(m, v, err) && virt_build_devices(m, v, err);
     v->plan = NULL;
     return built;
 }
@@ -434,7 +520,7 @@ static const char *const virt_implicit[] = { "gpex-root,addr=00.0", NULL };
     .default_cpu = "rv64", .default_ram_id = "riscv_virt_board.ram", .max_cpus = VIRT_MAX_HARTS,                \
     .default_ram = 128ull << 20, .props = virt_props, .n_props = G_N_ELEMENTS(virt_props),         \
     .root_bus = "pcie.0", .root_kind = PLAN_BUS_PCIE_ROOT, .implicit = virt_implicit,              \
-    .window = { VIRT_PCIE_PIO_SIZE, VIRT_PCIE_MMIO_SIZE, VIRT_PCIE_MMIO64_SIZE },                  \
+    .max_nodes = VIRT_MAX_SOCKETS, .window = { VIRT_PCIE_PIO_SIZE, VIRT_PCIE_MMIO_SIZE, VIRT_PCIE_MMIO64_SIZE },                  \
     .msi_per_cpu = VIRT_IMSIC_IDS, .msi_if = "aia=aplic-imsic"
 #define VIRT_OPS                                                                                  \
     .build = virt_build, .boot = virt_boot, .default_firmware = virt_default_firmware,             \

@@ -25,7 +25,7 @@ typedef struct Fdt {
     const VirtConfig *c;
     uint32_t next_phandle;
     uint32_t cpu_intc[VIRT_MAX_HARTS];
-    uint32_t irqchip, irq_cells; /* the controller for wired interrupts */
+    uint32_t irqchip[VIRT_MAX_SOCKETS], irq_cells; /* the controllers for wired interrupts */
     uint32_t imsic_m, imsic_s, test;
 } Fdt;
 
@@ -106,23 +106,36 @@ static uint32_t new_phandle(Fdt *f, int node)
     return f->next_phandle++;
 }
 
-static void prop_interrupt(Fdt *f, int node, unsigned irq)
+static void prop_interrupt_of(Fdt *f, int node, unsigned socket, unsigned irq)
 {
     Cells c = { .n = 0 };
 
     fdt_put_cell(&c, irq);
     if (f->irq_cells == 2)
         fdt_put_cell(&c, IRQ_LEVEL_HIGH);
-    prop_u32(f, node, "interrupt-parent", f->irqchip);
+    prop_u32(f, node, "interrupt-parent", f->irqchip[socket]);
     prop_cells(f, node, "interrupts", &c);
 }
 
-/* Set interrupts-extended to two inputs of every hart; second 0: to one input. */
-static void prop_cpu_inputs(Fdt *f, int node, uint32_t first, uint32_t second)
+static void prop_interrupt(Fdt *f, int node, unsigned irq)
+{
+    prop_interrupt_of(f, node, 0, irq);
+}
+
+/* State the NUMA node of a device, if the machine has nodes. */
+static void prop_numa_node(Fdt *f, int node, unsigned id)
+{
+    if (f->c->numa)
+        prop_u32(f, node, "numa-node-id", id);
+}
+
+/* Set interrupts-extended to two inputs of the harts [from, end); second 0: to one input. */
+static void prop_hart_inputs(Fdt *f, int node, unsigned from, unsigned end, uint32_t first,
+                             uint32_t second)
 {
     Cells c = { .n = 0 };
 
-    for (unsigned i = 0; i < f->c->harts; i++) {
+    for (unsigned i = from; i < end; i++) {
         fdt_put_cell(&c, f->cpu_intc[i]);
         fdt_put_cell(&c, first);
         if (second) {
@@ -133,6 +146,14 @@ static void prop_cpu_inputs(Fdt *f, int node, uint32_t first, uint32_t second)
     prop_cells(f, node, "interrupts-extended", &c);
 }
 
+/* The controller of a socket: the inputs of its harts, and its node. */
+static void prop_socket_inputs(Fdt *f, int node, unsigned socket, uint32_t first, uint32_t second)
+{
+    const VirtSocket *s = &f->c->sockets[socket];
+
+    prop_hart_inputs(f, node, s->first, s->first + s->harts, first, second);
+}
+
 static void prop_controller(Fdt *f, int node, uint32_t irq_cells)
 {
     prop_u32(f, node, "#interrupt-cells", irq_cells);
@@ -141,7 +162,7 @@ static void prop_controller(Fdt *f, int node, uint32_t irq_cells)
 
 /* --- CPUs and memory --- */
 
-static uint32_t add_cpu(Fdt *f, unsigned i, Cpu *cpu)
+static uint32_t add_cpu(Fdt *f, unsigned socket, unsigned i, Cpu *cpu)
 {
     g_autofree char *name = g_strdup_printf("cpu@%x", i);
     g_autofree char *path = g_strdup_printf("/cpus/%s", name);
@@ -155,6 +176,7 @@ static uint32_t add_cpu(Fdt *f, unsigned i, Cpu *cpu)
     prop_string(f, node, "status", "okay");
     prop_u32(f, node, "reg", i);
     prop_string(f, node, "device_type", "cpu");
+    prop_numa_node(f, node, socket);
     node = fdt_add_node(f, path, "interrupt-controller");
     f->cpu_intc[i] = new_phandle(f, node);
     prop_string(f, node, "compatible", "riscv,cpu-intc");
@@ -162,55 +184,96 @@ static uint32_t add_cpu(Fdt *f, unsigned i, Cpu *cpu)
     return phandle;
 }
 
+/* Add the harts of a socket, which is a cluster. */
+static void add_cluster(Fdt *f, unsigned socket, GPtrArray *cpus)
+{
+    const VirtSocket *s = &f->c->sockets[socket];
+    g_autofree char *name = g_strdup_printf("cluster%u", socket);
+    g_autofree char *path = g_strdup_printf("/cpus/cpu-map/%s", name);
+    uint32_t phandle[VIRT_MAX_HARTS];
+
+    fdt_add_node(f, "/cpus/cpu-map", name);
+    for (unsigned i = s->harts; i-- > 0;)
+        phandle[i] = add_cpu(f, socket, s->first + i, g_ptr_array_index(cpus, s->first + i));
+    for (unsigned i = s->harts; i-- > 0;) {
+        g_autofree char *core = g_strdup_printf("core%u", i);
+
+        prop_u32(f, fdt_add_node(f, path, core), "cpu", phandle[i]);
+    }
+}
+
 static void fdt_add_cpus(Fdt *f, GPtrArray *cpus)
 {
-    uint32_t phandle[VIRT_MAX_HARTS];
     int node = fdt_add_node(f, "/", "cpus");
 
     prop_u32(f, node, "timebase-frequency", VIRT_TIMEBASE);
     prop_u32(f, node, "#size-cells", 0);
     prop_u32(f, node, "#address-cells", 1);
     fdt_add_node(f, "/cpus", "cpu-map");
-    fdt_add_node(f, "/cpus/cpu-map", "cluster0");
-    for (unsigned i = f->c->harts; i-- > 0;)
-        phandle[i] = add_cpu(f, i, g_ptr_array_index(cpus, i));
-    for (unsigned i = f->c->harts; i-- > 0;) {
-        g_autofree char *core = g_strdup_printf("core%u", i);
-
-        prop_u32(f, fdt_add_node(f, "/cpus/cpu-map/cluster0", core), "cpu", phandle[i]);
-    }
+    for (unsigned i = f->c->n_sockets; i-- > 0;)
+        add_cluster(f, i, cpus);
 }
 
 static void add_memory(Fdt *f)
 {
-    int node = fdt_add_node(f, "/", "memory@80000000");
+    for (unsigned i = f->c->n_sockets; i-- > 0;) {
+        const VirtSocket *s = &f->c->sockets[i];
+        g_autofree char *name = g_strdup_printf("memory@%" G_GINT64_MODIFIER "x", s->ram_base);
+        int node = fdt_add_node(f, "/", name);
 
-    prop_reg(f, node, virt_map[VIRT_DRAM].base, f->c->ram_size);
-    prop_string(f, node, "device_type", "memory");
+        prop_reg(f, node, s->ram_base, s->ram_size);
+        prop_string(f, node, "device_type", "memory");
+        prop_numa_node(f, node, i);
+    }
+}
+
+/* The distances between the nodes, as triples of two nodes and their distance. */
+static void add_distance_map(Fdt *f)
+{
+    unsigned n = f->c->n_sockets;
+    Cells c = { .n = 0 };
+    int node;
+
+    if (!f->c->numa || !f->c->sockets[0].distance[0])
+        return;
+    for (unsigned i = 0; i < n; i++) {
+        for (unsigned j = 0; j < n; j++) {
+            fdt_put_cell(&c, i);
+            fdt_put_cell(&c, j);
+            fdt_put_cell(&c, f->c->sockets[i].distance[j]);
+        }
+    }
+    node = fdt_add_node(f, "/", "distance-map");
+    prop_string(f, node, "compatible", "numa-distance-map-v1");
+    prop_cells(f, node, "distance-matrix", &c);
 }
 
 /* --- interrupt controllers and timers --- */
 
-static void add_clint(Fdt *f)
+static void add_clint(Fdt *f, unsigned socket)
 {
-    int node = fdt_add_device(f, "clint", virt_map[VIRT_CLINT].base);
+    uint64_t base = virt_map[VIRT_CLINT].base + (uint64_t)socket * VIRT_CLINT_STRIDE;
+    int node = fdt_add_device(f, "clint", base);
 
     prop_strings(f, node, "compatible", "sifive,clint0\0riscv,clint0");
-    prop_reg(f, node, virt_map[VIRT_CLINT].base, virt_map[VIRT_CLINT].size);
-    prop_cpu_inputs(f, node, 3, 7);
+    prop_reg(f, node, base, virt_map[VIRT_CLINT].size);
+    prop_socket_inputs(f, node, socket, 3, 7);
+    prop_numa_node(f, node, socket);
 }
 
-static void add_swi(Fdt *f, const char *name, const char *compatible, uint64_t base, uint32_t input)
+static void add_swi(Fdt *f, unsigned socket, const char *name, const char *compatible,
+                    uint64_t base, uint32_t input)
 {
     int node = fdt_add_device(f, name, base);
 
     prop_string(f, node, "compatible", compatible);
     prop_reg(f, node, base, 0x4000);
-    prop_cpu_inputs(f, node, input, 0);
+    prop_socket_inputs(f, node, socket, input, 0);
     prop_controller(f, node, 0);
+    prop_numa_node(f, node, socket);
 }
 
-static void add_mtimer(Fdt *f, uint64_t base, uint64_t mtime_size)
+static void add_mtimer(Fdt *f, unsigned socket, uint64_t base, uint64_t mtime_size)
 {
     int node = fdt_add_device(f, "mtimer", base);
     Cells c = { .n = 0 };
@@ -221,36 +284,70 @@ static void add_mtimer(Fdt *f, uint64_t base, uint64_t mtime_size)
     cell64(&c, base);
     cell64(&c, 0x7ff8);
     prop_cells(f, node, "reg", &c);
-    prop_cpu_inputs(f, node, 7, 0);
+    prop_socket_inputs(f, node, socket, 7, 0);
+    prop_numa_node(f, node, socket);
 }
 
-static void add_timers(Fdt *f)
+static void add_timers(Fdt *f, unsigned socket)
 {
-    uint64_t base = virt_map[VIRT_CLINT].base;
+    uint64_t clint = virt_map[VIRT_CLINT].base, sswi = virt_map[VIRT_ACLINT_SSWI].base;
+    uint64_t base = clint + (uint64_t)socket * VIRT_CLINT_STRIDE;
 
     if (!f->c->aclint) {
-        add_clint(f);
+        add_clint(f, socket);
     } else if (f->c->aia == VIRT_AIA_APLIC_IMSIC) {
-        add_mtimer(f, base, 8);
+        add_mtimer(f, socket, clint + (uint64_t)socket * VIRT_MTIMER_STRIDE, 8);
     } else {
-        add_swi(f, "mswi", "riscv,aclint-mswi", base, 3);
-        add_mtimer(f, base + 0x4000, 0x4008);
-        add_swi(f, "sswi", "riscv,aclint-sswi", virt_map[VIRT_ACLINT_SSWI].base, 1);
+        add_swi(f, socket, "mswi", "riscv,aclint-mswi", base, 3);
+        add_mtimer(f, socket, base + 0x4000, 0x4008);
+        add_swi(f, socket, "sswi", "riscv,aclint-sswi", sswi + (uint64_t)socket * VIRT_SSWI_STRIDE,
+                1);
     }
 }
 
-static void add_plic(Fdt *f)
+static void add_plic(Fdt *f, unsigned socket)
 {
-    int node = fdt_add_device(f, "plic", virt_map[VIRT_PLIC].base);
+    uint64_t base = virt_map[VIRT_PLIC].base + (uint64_t)socket * VIRT_PLIC_STRIDE;
+    int node = fdt_add_device(f, "plic", base);
 
-    f->irqchip = new_phandle(f, node);
+    f->irqchip[socket] = new_phandle(f, node);
     f->irq_cells = 1;
     prop_strings(f, node, "compatible", "sifive,plic-1.0.0\0riscv,plic0");
     prop_controller(f, node, 1);
     prop_u32(f, node, "#address-cells", 0);
-    prop_cpu_inputs(f, node, 11, 9);
-    prop_reg(f, node, virt_map[VIRT_PLIC].base, virt_map[VIRT_PLIC].size);
+    prop_socket_inputs(f, node, socket, 11, 9);
+    prop_reg(f, node, base, virt_map[VIRT_PLIC].size);
     prop_u32(f, node, "riscv,ndev", VIRT_N_SOURCES);
+    prop_numa_node(f, node, socket);
+}
+
+/* Return the number of bits of the numbers below `n`. */
+static uint32_t fdt_index_bits(unsigned n)
+{
+    uint32_t bits = 0;
+
+    while (1u << bits < n)
+        bits++;
+    return bits;
+}
+
+/* The files of all sockets are one controller, with a group of pages for each socket. */
+static void prop_imsic_groups(Fdt *f, int node, uint64_t base)
+{
+    unsigned most = 0;
+    Cells c = { .n = 0 };
+
+    for (unsigned i = 0; i < f->c->n_sockets; i++) {
+        cell64(&c, base + ((uint64_t)i << VIRT_IMSIC_GROUP_SHIFT));
+        cell64(&c, (uint64_t)f->c->sockets[i].harts * 0x1000);
+        most = MAX(most, f->c->sockets[i].harts);
+    }
+    prop_cells(f, node, "reg", &c);
+    if (f->c->n_sockets == 1)
+        return;
+    prop_u32(f, node, "riscv,hart-index-bits", fdt_index_bits(most));
+    prop_u32(f, node, "riscv,group-index-bits", fdt_index_bits(f->c->n_sockets));
+    prop_u32(f, node, "riscv,group-index-shift", VIRT_IMSIC_GROUP_SHIFT);
 }
 
 static uint32_t add_imsic(Fdt *f, uint64_t base, uint32_t input)
@@ -262,16 +359,17 @@ static uint32_t add_imsic(Fdt *f, uint64_t base, uint32_t input)
     prop_controller(f, node, 0);
     prop_flag(f, node, "msi-controller");
     prop_u32(f, node, "#msi-cells", 0);
-    prop_cpu_inputs(f, node, input, 0);
-    prop_reg(f, node, base, (uint64_t)f->c->harts * 0x1000);
+    prop_hart_inputs(f, node, 0, f->c->harts, input, 0);
+    prop_imsic_groups(f, node, base);
     prop_u32(f, node, "riscv,num-ids", VIRT_IMSIC_IDS);
     prop_u32(f, node, "riscv,ipi-id", 1);
     return phandle;
 }
 
-static int add_aplic(Fdt *f, VirtRegion where, uint32_t imsic, uint32_t input)
+static int add_aplic(Fdt *f, unsigned socket, VirtRegion where, uint32_t imsic, uint32_t input)
 {
-    int node = fdt_add_device(f, "aplic", virt_map[where].base);
+    uint64_t base = virt_map[where].base + (uint64_t)socket * VIRT_APLIC_STRIDE;
+    int node = fdt_add_device(f, "aplic", base);
 
     prop_string(f, node, "compatible", "riscv,aplic");
     prop_controller(f, node, 2);
@@ -279,37 +377,54 @@ static int add_aplic(Fdt *f, VirtRegion where, uint32_t imsic, uint32_t input)
     if (f->c->aia == VIRT_AIA_APLIC_IMSIC)
         prop_u32(f, node, "msi-parent", imsic);
     else
-        prop_cpu_inputs(f, node, input, 0);
-    prop_reg(f, node, virt_map[where].base, virt_map[where].size);
+        prop_socket_inputs(f, node, socket, input, 0);
+    prop_reg(f, node, base, virt_map[where].size);
     prop_u32(f, node, "riscv,num-sources", VIRT_N_SOURCES);
+    prop_numa_node(f, node, socket);
     return node;
 }
 
-/* Add the AIA controllers. The M-level domain delegates all sources to the S-level domain. The
- * delegation property has two names: the ratified one, and the earlier one for older firmware. */
-static void add_aia(Fdt *f)
+static void add_imsics(Fdt *f)
 {
+    f->imsic_m = add_imsic(f, virt_map[VIRT_IMSIC_M].base, 11);
+    f->imsic_s = add_imsic(f, virt_map[VIRT_IMSIC_S].base, 9);
+}
+
+/* Add the APLICs of a socket. The M-level domain delegates all sources to the S-level domain. The
+ * delegation property has two names: the ratified one, and the earlier one for older firmware. */
+static void add_aplics(Fdt *f, unsigned socket)
+{
+    uint32_t m = f->next_phandle++, child = f->next_phandle++;
     Cells delegate = { .n = 0 };
-    uint32_t m;
     int node;
 
-    if (f->c->aia == VIRT_AIA_APLIC_IMSIC) {
-        f->imsic_m = add_imsic(f, virt_map[VIRT_IMSIC_M].base, 11);
-        f->imsic_s = add_imsic(f, virt_map[VIRT_IMSIC_S].base, 9);
-    }
-    m = f->next_phandle++;
-    f->irqchip = f->next_phandle++;
+    f->irqchip[socket] = child;
     f->irq_cells = 2;
-    fdt_put_cell(&delegate, f->irqchip);
+    fdt_put_cell(&delegate, child);
     fdt_put_cell(&delegate, 1);
     fdt_put_cell(&delegate, VIRT_N_SOURCES);
-    node = add_aplic(f, VIRT_APLIC_M, f->imsic_m, 11);
+    node = add_aplic(f, socket, VIRT_APLIC_M, f->imsic_m, 11);
     prop_u32(f, node, "phandle", m);
-    prop_u32(f, node, "riscv,children", f->irqchip);
+    prop_u32(f, node, "riscv,children", child);
     prop_cells(f, node, "riscv,delegate", &delegate);
     prop_cells(f, node, "riscv,delegation", &delegate);
-    node = add_aplic(f, VIRT_APLIC_S, f->imsic_s, 9);
-    prop_u32(f, node, "phandle", f->irqchip);
+    node = add_aplic(f, socket, VIRT_APLIC_S, f->imsic_s, 9);
+    prop_u32(f, node, "phandle", child);
+}
+
+/* Sockets are added in the order of their nodes in the tree, from the last to the first. */
+static void add_controllers(Fdt *f)
+{
+    for (unsigned i = f->c->n_sockets; i-- > 0;)
+        add_timers(f, i);
+    if (f->c->aia == VIRT_AIA_APLIC_IMSIC)
+        add_imsics(f);
+    for (unsigned i = f->c->n_sockets; i-- > 0;) {
+        if (f->c->aia == VIRT_AIA_NONE)
+            add_plic(f, i);
+        else
+            add_aplics(f, i);
+    }
 }
 
 /* --- devices --- */
@@ -322,7 +437,7 @@ static void add_virtio(Fdt *f)
 
         prop_string(f, node, "compatible", "virtio,mmio");
         prop_reg(f, node, base, virt_map[VIRT_VIRTIO].size);
-        prop_interrupt(f, node, VIRT_IRQ_VIRTIO + i);
+        prop_interrupt_of(f, node, virt_virtio_socket(f->c), VIRT_IRQ_VIRTIO + i);
     }
 }
 
@@ -346,7 +461,7 @@ static void prop_interrupt_map(Fdt *f, int node)
             fdt_put_cell(&map, slot << 11);
             cell64(&map, 0);
             fdt_put_cell(&map, pin + 1);
-            fdt_put_cell(&map, f->irqchip);
+            fdt_put_cell(&map, f->irqchip[virt_pci_socket(f->c)]);
             fdt_put_cell(&map, VIRT_IRQ_PCIE + (slot + pin) % 4);
             if (f->irq_cells == 2)
                 fdt_put_cell(&map, IRQ_LEVEL_HIGH);
@@ -504,7 +619,7 @@ static void add_platform_bus(Fdt *f)
     prop_u32(f, node, "#size-cells", 1);
     prop_u32(f, node, "#address-cells", 1);
     prop_cells(f, node, "ranges", &ranges);
-    prop_u32(f, node, "interrupt-parent", f->irqchip);
+    prop_u32(f, node, "interrupt-parent", f->irqchip[0]);
 }
 
 static void add_root(Fdt *f)
@@ -532,11 +647,8 @@ void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
     add_root(&f);
     fdt_add_cpus(&f, cpus);
     add_memory(&f);
-    add_timers(&f);
-    if (c->aia == VIRT_AIA_NONE)
-        add_plic(&f);
-    else
-        add_aia(&f);
+    add_distance_map(&f);
+    add_controllers(&f);
     add_platform_bus(&f);
     add_virtio(&f);
     add_pci(&f);

@@ -14,6 +14,10 @@ enum {
 };
 enum { INPUT_SSIP = 1, INPUT_MSIP = 3, INPUT_MTIP = 7, INPUT_SEIP = 9, INPUT_MEIP = 11 };
 
+/* The first hart that a controller serves, for devices with a member hart_base. */
+#define PROP_HART_BASE(S)                                                                          \
+    PROP_U32(S, hart_base, "hart-base", 0, 0, CPU_INPUT_MAX_HARTS - 1, "number of the first hart")
+
 /* Drive one input of hart n. No effect if the machine has no such hart. */
 static inline void cpu_drive(const Machine *m, unsigned n, unsigned input, bool level)
 {

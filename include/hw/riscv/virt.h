@@ -54,6 +54,7 @@ enum {
     VIRT_N_FLASH = 2,
     VIRT_N_SOURCES = 96,
     VIRT_MAX_HARTS = CPU_INPUT_MAX_HARTS,
+    VIRT_MAX_SOCKETS = PLAN_NODES_MAX,
     VIRT_MAX_ROOTS = 32, /* extra PCI roots that the device tree can name */
     VIRT_IMSIC_IDS = 255,
     VIRT_TIMEBASE = 10000000,
@@ -67,6 +68,21 @@ enum { VIRT_BOOT_ROM_SIZE = 88 }; /* code and data of the reset vector */
 
 typedef enum VirtAia { VIRT_AIA_NONE, VIRT_AIA_APLIC, VIRT_AIA_APLIC_IMSIC } VirtAia;
 
+/* A socket: harts with interrupt controllers and timers of their own, and RAM. */
+typedef struct VirtSocket {
+    unsigned first, harts;
+    uint64_t ram_base, ram_size;        /* part of RAM: address and size */
+    uint8_t distance[VIRT_MAX_SOCKETS]; /* to each socket; all 0: not described */
+} VirtSocket;
+
+/* The controllers of socket i are at the base of their region plus i times this distance. */
+#define VIRT_CLINT_STRIDE  0x10000u
+#define VIRT_MTIMER_STRIDE 0x8000u /* with IMSICs, the only ACLINT device is a timer */
+#define VIRT_SSWI_STRIDE   0x4000u
+#define VIRT_PLIC_STRIDE   0x600000u
+#define VIRT_APLIC_STRIDE  0x8000u
+enum { VIRT_IMSIC_GROUP_SHIFT = 24 };
+
 /* Configuration of a board. */
 typedef struct VirtConfig {
     VirtAia aia;
@@ -77,7 +93,17 @@ typedef struct VirtConfig {
     unsigned n_roots;
     bool mmio_buses;   /* virtio-mmio slots accept devices */
     bool boot_devices; /* flash memory, fw_cfg and GPIO (x-boot-devices) */
+    VirtSocket sockets[VIRT_MAX_SOCKETS];
+    unsigned n_sockets; /* at least 1 */
+    bool numa;          /* the sockets are NUMA nodes */
 } VirtConfig;
+
+/* Set the sockets to one with all harts and all RAM, for a machine without NUMA nodes. */
+void virt_set_one_socket(VirtConfig *c);
+/* Return the sockets of the controllers for the wires of virtio-mmio slots and of PCI, as QEMU
+ * distributes them. Other devices use the controller of socket 0. */
+unsigned virt_virtio_socket(const VirtConfig *c);
+unsigned virt_pci_socket(const VirtConfig *c);
 
 /* Return the start of the 64-bit PCI window, which is above RAM and aligned to its size. */
 uint64_t virt_mmio64_base(const VirtConfig *c);
@@ -107,7 +133,7 @@ typedef struct Virt {
     RamBlock *ram, *rom;
     MemRegion ram_region, rom_region;
     LoadList *loads;
-    Device *irqchip; /* the controller for wired interrupts */
+    Device *irqchip[VIRT_MAX_SOCKETS]; /* the controllers for wired interrupts */
     Device *pci_host, *rtc;
     Device *flash[VIRT_N_FLASH], *fw_cfg; /* NULL: the machine has none */
     uint8_t boot_rom[VIRT_BOOT_ROM_SIZE]; /* content of rom after a reset, once booted is true */

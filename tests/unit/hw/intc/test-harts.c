@@ -92,6 +92,44 @@ static void test_aclint(void)
     machine_free(m);
 }
 
+/* The controllers of a socket whose first hart is not hart 0: each acts on its own harts only. */
+static void test_socket(void)
+{
+    enum { FIRST = 3 };
+    Machine *m = fixture_new(FIRST + 3);
+    Device *plic = fixture_device(m, "riscv.sifive.plic", "num-harts=2,hart-base=3", BASE);
+    Device *aplic = fixture_device(m, "riscv.aplic", "num-harts=2,hart-base=3,mmode=on", 2 * BASE);
+
+    fixture_device(m, "riscv.imsic", "num-harts=2,hart-base=3", 4 * BASE);
+    fixture_device(m, "riscv.aclint.swi", "num-harts=2,hart-base=3", 5 * BASE);
+    fixture_device(m, "riscv.aclint.swi", "num-harts=2,hart-base=3,sswi=on", 6 * BASE);
+    fixture_device(m, "riscv.aclint.mtimer", "num-harts=2,hart-base=3", TIMER);
+    guest_write32(m, BASE + 4 * 10, 1);
+    guest_write32(m, BASE + 0x2000 + 3 * 0x80, 1 << 10); /* context 3: S mode of the second hart */
+    irq_set(device_irq_in(plic, 10), true);
+    guest_write32(m, 2 * BASE, 1 << 8);
+    guest_write32(m, 2 * BASE + 4 * 10, 6);
+    guest_write32(m, 2 * BASE + 0x3000 + 4 * 10, 0 << 18 | 1); /* the first hart */
+    guest_write32(m, 2 * BASE + 0x1edc, 10);
+    guest_write32(m, 2 * BASE + 0x4000, 1);
+    irq_set(device_irq_in(aplic, 10), true);
+    guest_write32(m, 4 * BASE + 0x1000, 77);
+    guest_write32(m, 5 * BASE, 1);
+    guest_write32(m, 6 * BASE + 4, 1);
+    guest_write(m, TIMER + 8, 8, 0);
+    for (unsigned hart = 0; hart < FIRST + 3; hart++) {
+        bool one = hart == FIRST, two = hart == FIRST + 1;
+
+        g_assert_true(fixture_input(m, hart, INPUT_SEIP) == two);
+        g_assert_true(fixture_input(m, hart, INPUT_MEIP) == one);
+        g_assert_true(fixture_input(m, hart, INPUT_MSIP) == one);
+        g_assert_true(fixture_input(m, hart, INPUT_SSIP) == two);
+        g_assert_true(fixture_input(m, hart, INPUT_MTIP) == two);
+        g_assert_cmpuint(fixture_cpu(m, hart)->messages[MSI_FILE_S], ==, two);
+    }
+    machine_free(m);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -99,5 +137,6 @@ int main(int argc, char **argv)
     g_test_add_func("/harts/aplic", test_aplic);
     g_test_add_func("/harts/imsic", test_imsic);
     g_test_add_func("/harts/aclint", test_aclint);
+    g_test_add_func("/harts/socket", test_socket);
     return g_test_run();
 }

@@ -114,11 +114,18 @@ static void *reference(const char *name)
     return data;
 }
 
+/* Build the tree of a machine without NUMA nodes. */
+static void *build_tree(VirtConfig *c, GPtrArray *cpus, size_t room)
+{
+    virt_set_one_socket(c);
+    return virt_fdt_build(c, cpus, room);
+}
+
 static void compare(const char *name, unsigned tree, VirtAia aia, bool aclint, bool *used)
 {
     Machine *m = fixture_new(2);
     VirtConfig config = { aia, aclint, 2, 512 << 20, .boot_devices = true };
-    g_autofree void *ours = virt_fdt_build(&config, m->cpus, 4096);
+    g_autofree void *ours = build_tree(&config, m->cpus, 4096);
     g_autofree void *theirs = reference(name);
     Comparison c = { ours, theirs, "not in the reference", tree, used, 0 };
 
@@ -155,7 +162,7 @@ static void test_aplic_direct(void)
 {
     Machine *m = fixture_new(1);
     VirtConfig config = { VIRT_AIA_APLIC, false, 1, 128 << 20 };
-    g_autofree void *fdt = virt_fdt_build(&config, m->cpus, 0);
+    g_autofree void *fdt = build_tree(&config, m->cpus, 0);
     int node = fdt_path_offset(fdt, "/soc/aplic@d000000"), len;
 
     g_assert_cmpint(node, >, 0);
@@ -184,7 +191,7 @@ static void test_roots(void)
 {
     Machine *m = fixture_new(1);
     VirtConfig config = { VIRT_AIA_APLIC_IMSIC, false, 1, 128 << 20, { 0x40, 0x80 }, 2 };
-    g_autofree void *fdt = virt_fdt_build(&config, m->cpus, 0);
+    g_autofree void *fdt = build_tree(&config, m->cpus, 0);
     static const struct {
         const char *path;
         unsigned first, last;
@@ -218,7 +225,7 @@ static void test_chosen(void)
 {
     Machine *m = fixture_new(1);
     VirtConfig config = { VIRT_AIA_APLIC_IMSIC, false, 1, 128 << 20 };
-    g_autofree void *fdt = virt_fdt_build(&config, m->cpus, 4096);
+    g_autofree void *fdt = build_tree(&config, m->cpus, 4096);
     VirtFdtBoot boot = { "console=ttyS0", 0x84000000, 0x84001000, NULL };
     int node, len;
 
@@ -246,7 +253,7 @@ static void test_hostile_dtb(void)
 {
     Machine *m = fixture_new(1);
     VirtConfig config = { VIRT_AIA_NONE, false, 1, 128 << 20 };
-    g_autofree uint8_t *fdt = virt_fdt_build(&config, m->cpus, 0);
+    g_autofree uint8_t *fdt = build_tree(&config, m->cpus, 0);
     VirtFdtBoot boot = { "x", 0, 0, NULL };
     unsigned refused = 0;
 
