@@ -85,9 +85,13 @@ struct json_object *qmp_query_current_machine(Machine *m, GError **err)
     return qmp_make_current_machine_params(&(QmpCurrentMachineParams){ 0 });
 }
 
-static struct json_object *machine_cpu_json(Cpu *cpu)
+static struct json_object *machine_cpu_json(Machine *m, Cpu *cpu)
 {
-    QmpCpuInstanceProperties props = { .has_core_id = true, .core_id = cpu->index };
+    const PlanMachine *d = monitor_host(m)->description(m);
+    QmpCpuInstanceProperties props = { .has_node_id = d && d->n_nodes,
+                                       .node_id = d ? plan_node_of_cpu(d, cpu->index) : 0,
+                                       .has_core_id = true,
+                                       .core_id = cpu->index };
     g_autofree char *path = monitor_cpu_path(cpu);
     int thread = g_atomic_int_get(&cpu->thread_id);
     QmpCpuInfoFast info = { .cpu_index = cpu->index,
@@ -108,7 +112,7 @@ struct json_object *qmp_query_cpus_fast(Machine *m, GError **err)
     struct json_object *list = json_object_new_array();
 
     for (guint i = 0; i < m->cpus->len; i++) {
-        json_object_array_add(list, machine_cpu_json(m->cpus->pdata[i]));
+        json_object_array_add(list, machine_cpu_json(m, m->cpus->pdata[i]));
     }
     return list;
 }

@@ -29,7 +29,6 @@ static const AbsentOption absent_options[] = {
     { "iscsi", "iSCSI disks", "use -drive file=FILE,format=raw" },
     { "k", "keyboard layouts", "keys of -vnc are those of the US layout" },
     { "mtdblock", "flash memory", "use -drive file=FILE,format=raw,if=virtio" },
-    { "numa", "NUMA nodes", NULL },
     { "only-migratable", "a check that all devices can migrate",
       "omit the option: all devices can migrate" },
     { "option-rom", "option ROMs", NULL },

@@ -10,6 +10,7 @@
 #include "hw/pci/slot.h"
 #include "migration/migration.h"
 #include "monitor/monitor.h"
+#include "plan/grow.h"
 
 const BoardType *build_board(const Session *s)
 {
@@ -258,13 +259,32 @@ static bool build_gdbserver(Machine *m, const char *device, GError **err)
     return session_gdb_set(session_of(m), device, err);
 }
 
+/* set-numa-node: the argument is refused, and not stored, if it contradicts another one. */
+static bool build_numa_node(Machine *m, struct json_object *options, GError **err)
+{
+    Session *s = session_of(m);
+
+    g_ptr_array_add(s->numa, json_object_get(options));
+    if (numa_check(s, plan_find_machine(s->catalog, s->plan->type), err)) {
+        return true;
+    }
+    g_ptr_array_remove_index(s->numa, s->numa->len - 1);
+    return false;
+}
+
+static bool build_complete_numa(Session *s, GError **err)
+{
+    return !s->numa->len || (numa_apply(s, plan_find_machine(s->catalog, s->plan->type), err) &&
+                             plan_resolve_policy(s->plan, s->catalog, s->policy, err));
+}
+
 /* End the process after a failure, because a machine that exists in part cannot be completed. */
 static bool build_exit_preconfig(Machine *m, GError **err)
 {
     Session *s = session_of(m);
 
     __atomic_store_n(&s->host.preconfig, false, __ATOMIC_RELAXED);
-    if (!session_start_machine(s, err)) {
+    if (!build_complete_numa(s, err) || !session_start_machine(s, err)) {
         machine_request(m, SHUTDOWN_HOST_ERROR, 1);
         return false;
     }
@@ -304,6 +324,7 @@ void build_fill_host(Session *s)
         .gdbserver = build_gdbserver,
         .command_line_options = build_command_line_options,
         .actions = build_actions,
+        .numa_node = build_numa_node,
     };
     s->m->host = &s->host;
 }

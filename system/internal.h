@@ -96,6 +96,7 @@ typedef struct Session {
     char *dump_guest_core, *mem_merge; /* "on" or "off"; NULL: not given */
     struct json_object *net_nic;       /* -net nic, until its back end is known */
     char *net_backend;                 /* id of the back end that -net created */
+    GPtrArray *numa;                   /* struct json_object*: -numa, set-numa-node (numa.c) */
     GPtrArray *serials;                /* char* */
     GPtrArray *monitors;               /* MonitorOption* */
     GPtrArray *sets;                   /* SetOption* */
@@ -156,6 +157,16 @@ bool readconfig(Session *s, const char *path, GError **err);
 void options_free(Session *s); /* free the strings that options have set */
 /* Return "-name ARG  description" for each option; g_free(). @markdown: as a table for docs/. */
 char *options_help(bool markdown);
+
+/* --- numa.c --- */
+/* Parse the argument of -numa. Return an object for json_object_put(), or NULL with @err set. */
+struct json_object *numa_parse(const char *arg, GError **err);
+/* Check the arguments in s->numa against the description, whose CPUs and host parts are known, and
+ * against each other. */
+bool numa_check(Session *s, const PlanMachineType *t, GError **err);
+/* numa_check(), complete the nodes, and store them in the description. No effect without
+ * arguments. */
+bool numa_apply(Session *s, const PlanMachineType *t, GError **err);
 
 /* --- disks.c: -drive, -blockdev, -snapshot --- */
 void disks_init(Session *s);

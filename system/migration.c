@@ -220,7 +220,7 @@ void migration_note_given(Session *s)
 {
     s->machine_given = s->plan->type != NULL;
     s->guest_given = s->plan->devices->len > 0 || s->plan->settings->len > 0 || s->plan->cpu ||
-                     s->plan->cpus || s->plan->ram_size;
+                     s->plan->cpus || s->plan->ram_size || s->plan->n_nodes;
 }
 
 static int session_take_fd(void *opaque, const char *name, bool write)

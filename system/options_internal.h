@@ -96,8 +96,8 @@ char *option_take_key(struct json_object *o, const char *key);
 bool option_host_part(Session *s, const char *kind, const char *arg, GError **err);
 bool option_add_device(Session *s, char *text, GError **err);
 
-OptionFn opt_machine, opt_machine_config, opt_accel, opt_cpu, opt_memory,
-    opt_smp;                                          /* options_machine.c */
+OptionFn opt_machine, opt_machine_config, opt_accel, opt_cpu, opt_memory, opt_smp,
+    opt_numa;                                         /* options_machine.c */
 OptionFn opt_icount, opt_seed;                        /* icount.c */
 OptionFn opt_netdev, opt_net, opt_nic;                /* options_net.c */
 OptionFn opt_vnc, opt_display, opt_vga, opt_audiodev; /* options_vnc.c */
@@ -105,8 +105,8 @@ OptionFn opt_semihosting, opt_semihosting_config;     /* semihosting.c */
 OptionFn opt_uuid, opt_log, opt_show, opt_overcommit, opt_trace, opt_add_fd,
     opt_boot; /* options_run.c */
 
-extern const PlanProp accel_keys[], memory_keys[], smp_keys[], semihosting_keys[];
-extern const size_t n_accel_keys, n_memory_keys, n_smp_keys, n_semihosting_keys;
+extern const PlanProp accel_keys[], memory_keys[], smp_keys[], numa_keys[], semihosting_keys[];
+extern const size_t n_accel_keys, n_memory_keys, n_smp_keys, n_numa_keys, n_semihosting_keys;
 extern const PlanProp name_keys[], msg_keys[], overcommit_keys[], boot_keys[], fw_cfg_keys[],
     rtc_keys[], icount_keys[], trace_keys[], action_keys[], watchdog_action_keys[], run_with_keys[],
     mon_keys[], sandbox_keys[], audiodev_keys[], add_fd_keys[], vnc_keys[];

@@ -263,6 +263,18 @@ bool opt_smp(Session *s, const char *arg, GError **err)
     return smp_parse(arg, &s->plan->cpus, err);
 }
 
+bool opt_numa(Session *s, const char *arg, GError **err)
+{
+    struct json_object *o = numa_parse(arg, err);
+
+    if (!o) {
+        g_prefix_error(err, "-numa %s: ", arg);
+        return false;
+    }
+    g_ptr_array_add(s->numa, o);
+    return true;
+}
+
 /* --- keys --- */
 
 static const char *const tcg_threads[] = { "single", "multi", NULL };
@@ -294,3 +306,31 @@ const PlanProp smp_keys[] = {
     COUNT("threads", "per core"),
 };
 const size_t n_smp_keys = G_N_ELEMENTS(smp_keys);
+
+static const char *const numa_types[] = { "node", "dist", "cpu", NULL };
+
+#define NUMA_KEY(n, text)                                                                          \
+    {                                                                                              \
+        .name = (n), .kind = PLAN_PROP_STRING, .doc = (text)                                       \
+    }
+const PlanProp numa_keys[] = {
+    { .name = "type",
+      .kind = PLAN_PROP_ENUM,
+      .choices = numa_types,
+      .doc = "node, a distance (dist) or the node of a CPU (cpu)" },
+    NUMA_KEY("nodeid", "node: its number; by default the next one"),
+    NUMA_KEY("cpus", "node: a CPU or a range of CPUs; may be repeated"),
+    NUMA_KEY("memdev", "node: id of the -object that its memory comes from"),
+    NUMA_KEY("mem", "node: size of its memory, instead of memdev= of all nodes"),
+    NUMA_KEY("initiator", "node: rejected, because it requires ACPI"),
+    NUMA_KEY("src", "dist: the node of the CPU"),
+    NUMA_KEY("dst", "dist: the node of the memory"),
+    NUMA_KEY("val", "dist: the distance, from 10 to 255"),
+    NUMA_KEY("node-id", "cpu: number of a node"),
+    NUMA_KEY("core-id", "cpu: the CPU; by default all CPUs"),
+    NUMA_KEY("socket-id", "cpu: rejected, use core-id"),
+    NUMA_KEY("die-id", "cpu: rejected, use core-id"),
+    NUMA_KEY("cluster-id", "cpu: rejected, use core-id"),
+    NUMA_KEY("thread-id", "cpu: rejected, use core-id"),
+};
+const size_t n_numa_keys = G_N_ELEMENTS(numa_keys);

@@ -51,6 +51,11 @@ static void free_set_option(gpointer p)
     g_free(o);
 }
 
+static void free_json(gpointer o)
+{
+    json_object_put(o);
+}
+
 Session *session_new(const char *program)
 {
     Session *s = g_new0(Session, 1);
@@ -62,6 +67,7 @@ Session *session_new(const char *program)
     absent_describe_devices(s->catalog);
     s->machine_configs = g_ptr_array_new_with_free_func(g_free);
     s->serials = g_ptr_array_new_with_free_func(g_free);
+    s->numa = g_ptr_array_new_with_free_func(free_json);
     s->monitors = g_ptr_array_new_with_free_func(free_monitor_option);
     s->sets = g_ptr_array_new_with_free_func(free_set_option);
     s->fdsets = g_ptr_array_new_with_free_func(free_fdset_option);
@@ -114,6 +120,7 @@ void session_free(Session *s)
     plan_machine_free(s->own);
     type_catalog_free(s->catalog);
     g_ptr_array_unref(s->machine_configs);
+    g_ptr_array_unref(s->numa);
     g_ptr_array_unref(s->serials);
     g_ptr_array_unref(s->monitors);
     g_ptr_array_unref(s->sets);
@@ -246,6 +253,13 @@ static bool needs_memory_backend(const Session *s, const PlanMachineType *t, boo
     const char *option = s->mem_path ? "-mem-path" : s->mem_prealloc ? "-mem-prealloc" : NULL;
     const char *backend = memory_backend_setting(s);
 
+    if (s->plan->node_memory && (option || backend)) {
+        return error_set(err, ERROR_USER,
+                         "%s%s and -numa node,memdev=%s: use only one of them for the RAM",
+                         option ? option : "-machine memory-backend=", option ? "" : backend,
+                         (const char *)s->plan->node_memory->pdata[0]);
+    }
+    backend = backend || !s->plan->node_memory ? backend : s->plan->node_memory->pdata[0];
     *needed = option || ((s->dump_guest_core || s->mem_merge) && !backend && t->default_ram_id);
     if (option && backend) {
         return error_set(
@@ -372,6 +386,14 @@ static void warn_of_globals(const Session *s)
     }
 }
 
+/* With -preconfig, set-numa-node may complete the nodes, and x-exit-preconfig stores them. */
+static bool session_apply_numa(Session *s, GError **err)
+{
+    const PlanMachineType *t = machine_type(s);
+
+    return !t || (s->preconfig ? numa_check(s, t, err) : numa_apply(s, t, err));
+}
+
 static bool session_resolve(Session *s, GError **err)
 {
     if (!disks_add_devices(s, err) || (s->machine_configs->len && !apply_config_files(s, err))) {
@@ -382,8 +404,8 @@ static bool session_resolve(Session *s, GError **err)
             return false;
         }
     }
-    if (!disks_apply_snapshot(s, err) || !apply_memory_options(s, err) ||
-        !take_backend_size(s, err)) {
+    if (!disks_apply_snapshot(s, err) || !session_apply_numa(s, err) ||
+        !apply_memory_options(s, err) || !take_backend_size(s, err)) {
         return false;
     }
     migration_note_given(s);

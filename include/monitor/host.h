@@ -77,6 +77,10 @@ typedef struct MonitorHost {
     struct json_object *(*command_line_options)(Machine *m, const char *option, GError **err);
     /* Return the reactions to requests of the guest, which the caller may change. Borrowed. */
     GuestActions *(*actions)(Machine *m);
+    /* Add a NUMA node, a distance or the node of a CPU: @options has the keys of -numa, and is
+     * borrowed. Only before the machine exists. Fails, and adds nothing, if the options are not
+     * valid together with the earlier ones. */
+    bool (*numa_node)(Machine *m, struct json_object *options, GError **err);
 } MonitorHost;
 
 /* Return the functions of the machine; NULL in a test without system/. Any thread. */

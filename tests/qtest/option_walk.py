@@ -28,6 +28,7 @@ import backends                                 # noqa: E402,F401
 import devices                                  # noqa: E402
 import disks                                    # noqa: E402,F401
 import nbd                                      # noqa: E402,F401
+import numa                                     # noqa: E402,F401
 import process                                  # noqa: E402,F401
 import qcow2                                    # noqa: E402,F401
 import remote                                   # noqa: E402,F401

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Linux on machines with NUMA nodes: nodes, memory, interrupts of each node, and migration."""
+
+import re
+import tempfile
+
+from emulator import Emulator
+from guest import MSI_MACHINE, Skip, arguments, shell_ready
+from subject import Subject, check, test
+
+# Two nodes with two harts each, and a disk whose interrupts are those of the last controller.
+NODES = ["-smp", "4", "-object", "memory-backend-ram,id=ram0,size=96M", "-object",
+         "memory-backend-memfd,id=ram1,size=160M", "-numa", "node,nodeid=0,cpus=0-1,memdev=ram0",
+         "-numa", "node,nodeid=1,cpus=2-3,memdev=ram1", "-numa", "dist,src=0,dst=1,val=17",
+         "-drive", "if=none,id=d,format=raw,file.driver=null-co,file.size=1M", "-device",
+         "virtio-blk-pci,drive=d"]
+SHOW = """cd /sys/devices/system/node
+for n in 0 1; do echo node $n: $(cat node$n/cpulist) / $(cat node$n/distance) / $(grep MemTotal: node$n/meminfo); done
+cd /"""
+WORK = """head -c 65536 /dev/vda | md5sum
+for i in 1 2 3 4; do (n=0; while [ $n -lt 2000 ]; do n=$((n+1)); done; echo worked) & done; wait
+cat /proc/interrupts"""
+
+
+def check_nodes(text: str) -> None:
+    """Check what the script SHOW prints."""
+    sizes = []
+    for node, cpus, distances in ((0, "0-1", "10 17"), (1, "2-3", "17 10")):
+        found = re.search(rf"node {node}: {cpus} / {distances} / Node {node} MemTotal: (\d+) kB",
+                          text)
+        check(found, f"node {node} does not have the CPUs {cpus} at {distances}", text)
+        sizes.append(int(found[1]) >> 10)
+    check(30 < sizes[0] <= 96 and 100 < sizes[1] <= 160, f"sizes of {sizes} MiB", text)
+
+
+def check_handlers(text: str, name: str, node: int) -> None:
+    """Check that the wire of a device interrupts the harts of one node only."""
+    found = re.search(rf"^ *\d+: +(\d+) +(\d+) +(\d+) +(\d+) .*{name}", text, re.MULTILINE)
+    check(found, f"no interrupt of {name}", text)
+    counts = [int(found[1]) + int(found[2]), int(found[3]) + int(found[4])]
+    check(counts[node] and not counts[1 - node], f"{name}: not on the harts of node {node}", text)
+
+
+def boot_nodes(subject: Subject, machine: str, irqs: str) -> None:
+    """Linux finds the nodes; each hart has interrupts from another, and the disk has some."""
+    text = subject.boot(arguments(machine=machine, run=f"{SHOW}\n{WORK}") + NODES)
+    check_nodes(text)
+    check(text.count("worked") == 4, "a hart did not do its work", text)
+    calls = re.search(r"IPI1:((?: +\d+)+) +Function call", text)
+    check(calls and len(calls[1].split()) == 4 and all(map(int, calls[1].split())),
+          "a hart had no interrupt from another", text)
+    check(re.search(rf" [1-9]\d* +.*{irqs}.*virtio0", text), "the disk had no interrupt", text)
+    if machine != MSI_MACHINE:      # PCI is connected to the controller of the last node
+        check_handlers(text, "virtio0", 1)
+        check_handlers(text, "ttyS0", 0)
+
+
+@test
+def numa_plic(subject: Subject) -> None:
+    """Two nodes with a PLIC and a CLINT each."""
+    boot_nodes(subject, "virt", "PLIC")
+
+
+@test
+def numa_aclint(subject: Subject) -> None:
+    """Two nodes with a PLIC and ACLINT devices each."""
+    boot_nodes(subject, "virt,aclint=on", "PLIC")
+
+
+@test
+def numa_aplic(subject: Subject) -> None:
+    """Two nodes with an APLIC in direct delivery mode each."""
+    boot_nodes(subject, "virt,aia=aplic", "APLIC")
+
+
+@test
+def numa_imsic(subject: Subject) -> None:
+    """Two nodes with an APLIC and a group of IMSICs each."""
+    subject.need_aia()
+    boot_nodes(subject, MSI_MACHINE, "MSI")
