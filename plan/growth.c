@@ -456,6 +456,11 @@ static bool growth_extra_root(PlanGrower *g, const PlanType *t, const PlanPrefs 
         plan_device_free(d);
         return false;
     }
+    if (prefs->numa >= (int)g->m->n_nodes && g->x->machine->max_nodes) {
+        plan_fail(err, "%s: the machine has no NUMA node %d", d->type, prefs->numa);
+        plan_device_free(d);
+        return false;
+    }
     growth_set(g, d, "bus_nr", n);
     if (prefs->numa >= 0) {
         g_autofree char *node = g_strdup_printf("%d", prefs->numa);

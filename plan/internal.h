@@ -62,6 +62,10 @@ void plan_nodes_copy(PlanMachine *to, const PlanMachine *from);
 void plan_nodes_to_args(const PlanMachine *m, GPtrArray *args);
 /* Return the nodes as a text that is equal for equal nodes ("none" without nodes); g_free(). */
 char *plan_nodes_text(const PlanMachine *m);
+/* Check that the node of an extra root bus exists. Machine types without nodes do not restrict it.
+ */
+bool plan_check_root_node(const PlanMachine *m, const PlanMachineType *t, const PlanDevice *d,
+                          GError **err);
 /* Check the nodes against the machine type and the totals of a resolved description. */
 bool plan_check_nodes(const PlanMachine *m, const PlanMachineType *t, GError **err);
 

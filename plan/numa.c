@@ -298,3 +298,25 @@ bool plan_check_nodes(const PlanMachine *m, const PlanMachineType *t, GError **e
     }
     return !m->n_nodes || node_check_totals(m, err);
 }
+
+bool plan_check_root_node(const PlanMachine *m, const PlanMachineType *t, const PlanDevice *d,
+                          GError **err)
+{
+    const PlanValue *v = d->t->role == PLAN_PCI_EXTRA_ROOT ? plan_device_get(d, "numa_node") : NULL;
+    g_autofree char *label = NULL;
+
+    if (!v || v->u == PLAN_NODE_NONE || v->u < m->n_nodes || !t->max_nodes) {
+        return true;
+    }
+    label = plan_device_label(d);
+    if (!m->n_nodes) {
+        return plan_fail(err,
+                         "%s: numa_node=%" G_GUINT64_FORMAT
+                         ": the machine has no NUMA nodes; add -numa node or omit the property",
+                         label, v->u);
+    }
+    return plan_fail(err,
+                     "%s: numa_node=%" G_GUINT64_FORMAT
+                     ": there is no such NUMA node; the nodes are 0 to %u",
+                     label, v->u, m->n_nodes - 1);
+}

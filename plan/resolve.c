@@ -381,7 +381,8 @@ static bool check_all(PlanMachine *m, PlanIndex *x, GError **err)
         }
     }
     for (guint i = 0; i < m->devices->len; i++) {
-        if (!plan_check_capabilities(m->devices->pdata[i], err)) {
+        if (!plan_check_capabilities(m->devices->pdata[i], err) ||
+            !plan_check_root_node(m, x->machine, m->devices->pdata[i], err)) {
             return false;
         }
     }

@@ -3,7 +3,8 @@
  * pxb-pcie: an extra root bus with its own bus number in the same segment.
  *
  * The function on the first root bus only represents the extra bus. The host bridge shows the bus
- * through slices of its windows. On a device-tree machine the bus has its own host node.
+ * through slices of its windows. On a device-tree machine the bus has its own host node, which
+ * states the NUMA node.
  */
 #include "hw/pci/bus.h"
 
@@ -11,6 +12,7 @@ typedef struct Pxb {
     PCIDevice pci;
     PCIBus bus;
     uint8_t bus_nr;
+    uint16_t numa_node; /* the board describes it; PLAN_NODE_NONE: none */
 } Pxb;
 
 static bool pxb_realize(void *dev, GError **err)
@@ -44,6 +46,12 @@ static const PlanProp pxb_props[] = {
       .min = 1,
       .max = 255,
       .doc = "number of the bus" },
+    { .name = "numa_node",
+      .kind = PLAN_PROP_U16,
+      .field = FIELD(Pxb, numa_node, uint16_t),
+      .def = PLAN_NODE_NONE,
+      .max = PLAN_NODE_NONE,
+      .doc = "NUMA node of the bus; 65535: none" },
 };
 static const VmField pxb_fields[] = { VM_PCI(Pxb, pci) };
 static const VmState pxb_state = { .name = "pxb-pcie", .version = 1, .fields = LIST(pxb_fields) };

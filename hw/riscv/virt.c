@@ -401,6 +401,20 @@ static void virt_read_sockets(const PlanMachine *plan, VirtConfig *c)
     }
 }
 
+/* Store the NUMA nodes of extra PCI roots. */
+static void virt_read_root_nodes(const PlanMachine *plan, VirtConfig *c)
+{
+    for (guint i = 0; i < plan->devices->len; i++) {
+        const PlanDevice *d = g_ptr_array_index(plan->devices, i);
+        bool root = d->t->role == PLAN_PCI_EXTRA_ROOT;
+        const PlanValue *node = root ? plan_device_get(d, "numa_node") : NULL;
+        const PlanValue *number = root ? plan_device_get(d, "bus_nr") : NULL;
+
+        if (node && number && node->u < plan->n_nodes)
+            c->root_node[(uint8_t)number->u] = (uint8_t)(node->u + 1);
+    }
+}
+
 static void read_config(const PlanMachine *plan, VirtConfig *c)
 {
     const PlanValue *aia = setting(plan, "aia"), *aclint = setting(plan, "aclint");
@@ -414,6 +428,7 @@ static void read_config(const PlanMachine *plan, VirtConfig *c)
         .boot_devices = boot_devices && boot_devices->b,
     };
     virt_read_sockets(plan, c);
+    virt_read_root_nodes(plan, c);
 }
 
 static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)

@@ -506,6 +506,8 @@ static void add_pci_root(Fdt *f, unsigned domain, unsigned first, unsigned end)
         prop_u32(f, node, "msi-parent", f->imsic_s);
     prop_reg(f, node, base, (uint64_t)(end - first) << 20);
     prop_cells(f, node, "ranges", &ranges);
+    if (f->c->root_node[first])
+        prop_numa_node(f, node, f->c->root_node[first] - 1);
     prop_interrupt_map(f, node);
 }
 

@@ -21,6 +21,7 @@ G_BEGIN_DECLS
 
 enum {
     PLAN_NODES_MAX = 4,       /* NUMA nodes of a machine */
+    PLAN_NODE_NONE = 65535,   /* numa_node= of a root bus that belongs to no node */
     PLAN_DISTANCE_LOCAL = 10, /* distance of a node to itself, and the least distance */
 };
 

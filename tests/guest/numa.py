@@ -2,10 +2,8 @@
 """Linux on machines with NUMA nodes: nodes, memory, interrupts of each node, and migration."""
 
 import re
-import tempfile
 
-from emulator import Emulator
-from guest import MSI_MACHINE, Skip, arguments, shell_ready
+from guest import MSI_MACHINE, arguments
 from subject import Subject, check, test
 
 # Two nodes with two harts each, and a disk whose interrupts are those of the last controller.
@@ -78,3 +76,19 @@ def numa_imsic(subject: Subject) -> None:
     """Two nodes with an APLIC and a group of IMSICs each."""
     subject.need_aia()
     boot_nodes(subject, MSI_MACHINE, "MSI")
+
+
+@test
+def numa_pci(subject: Subject) -> None:
+    """A device behind an extra root bus has the node of the bus; a bus without a node has none."""
+    subject.need_aia()
+    text = subject.boot(arguments(
+        machine=MSI_MACHINE, run="cd /sys/bus/pci/devices; for d in *; do echo $d $(cat $d/vendor) "
+        "$(cat $d/numa_node); done; cat /proc/interrupts") + NODES + [
+            "-device", "pxb-pcie,id=pxb1,bus_nr=64,numa_node=1", "-device", "pxb-pcie,id=pxb2,bus_nr=128",
+            "-device", "pcie-root-port,id=rp,bus=pxb1,chassis=1", "-device", "virtio-rng-pci,bus=rp",
+            "-device", "edu,bus=pxb2"])
+    for bus, vendor, node in (("41:00.0", "0x1af4", "1"), ("40:00.0", "0x1b36", "1"),
+                              ("80:00.0", "0x1234", "-1")):
+        check(re.search(rf"^[0-9a-f]{{4}}:{bus} {vendor} {node}\r?$", text, re.MULTILINE),
+              f"{bus} is not on node {node}", text)

@@ -94,8 +94,9 @@ typedef struct VirtConfig {
     bool mmio_buses;   /* virtio-mmio slots accept devices */
     bool boot_devices; /* flash memory, fw_cfg and GPIO (x-boot-devices) */
     VirtSocket sockets[VIRT_MAX_SOCKETS];
-    unsigned n_sockets; /* at least 1 */
-    bool numa;          /* the sockets are NUMA nodes */
+    unsigned n_sockets;     /* at least 1 */
+    bool numa;              /* the sockets are NUMA nodes */
+    uint8_t root_node[256]; /* NUMA node of extra PCI root N, plus 1; 0: none */
 } VirtConfig;
 
 /* Set the sockets to one with all harts and all RAM, for a machine without NUMA nodes. */

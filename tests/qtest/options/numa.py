@@ -148,6 +148,10 @@ NODE_ERRORS = (
 
 @covers("-numa")
 def check_errors():
+    pxb = ("-device", "pxb-pcie,bus_nr=9,id=x,numa_node=1")
+    refused("device 'x' (pxb-pcie): numa_node=1: the machine has no NUMA nodes", "-M", "virt", *pxb)
+    refused("numa_node=1: there is no such NUMA node; the nodes are 0 to 0", "-M", "virt", "-m", "64", *M0,
+            *pxb, *numa("node,memdev=m0"))
     for nodes, why in NODE_ERRORS:
         refused(why, "-M", "virt", *FOUR, *numa(*nodes))
     refused("hmat-lb", "-M", "virt", *FOUR, *numa("hmat-lb,initiator=0"))

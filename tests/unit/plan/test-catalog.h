@@ -253,7 +253,6 @@ static const PlanMachineType tc_virt = {
     .window = { 1 << 16, 1 << 30, 1ull << 34 },
     .msi_per_cpu = 255,
     .msi_if = "aia=aplic-imsic",
-    .max_nodes = 4,
 };
 static const PlanMachineType tc_virt0 = {
     .name = "virt-0.0",

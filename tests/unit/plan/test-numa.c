@@ -10,6 +10,20 @@
 #define HEAD "{'backplane-machine': 1, 'guest': {'machine': 'virt', 'cpus': 4, 'ram': 1048576"
 #define TWO  ", 'nodes': [{'cpus': 1, 'ram': 786432}, {'cpus': 3, 'ram': 262144}]"
 
+/* The catalogue of the other tests, with a machine that accepts nodes. */
+static PlanMachineType numa_type;
+static const PlanMachineType *const numa_machines[] = { &numa_type, &tc_virt0 };
+static PlanCatalog numa_catalog;
+
+static void numa_setup(void)
+{
+    numa_type = tc_virt;
+    numa_type.max_nodes = 4;
+    numa_catalog = tc_catalog;
+    numa_catalog.machines = numa_machines;
+    numa_catalog.n_machines = G_N_ELEMENTS(numa_machines);
+}
+
 /* Return the description that a text with single quotes contains; NULL with @err set. */
 static PlanMachine *numa_machine(const char *text, GError **err)
 {
@@ -24,7 +38,7 @@ static PlanMachine *numa_resolved(const char *text)
     PlanMachine *m = numa_machine(text, &err);
 
     g_assert_no_error(err);
-    plan_resolve(m, &tc_catalog, &err);
+    plan_resolve(m, &numa_catalog, &err);
     g_assert_no_error(err);
     return m;
 }
@@ -35,7 +49,7 @@ static void numa_fails(const char *text, const char *words)
     g_autoptr(GError) err = NULL;
     g_autoptr(PlanMachine) m = numa_machine(text, &err);
 
-    g_assert_true(!m || !plan_resolve(m, &tc_catalog, &err));
+    g_assert_true(!m || !plan_resolve(m, &numa_catalog, &err));
     if (!strstr(err->message, words)) {
         g_error("%s: \"%s\" does not contain \"%s\"", text, err->message, words);
     }
@@ -47,15 +61,15 @@ static void test_round_trip(void)
         numa_resolved(HEAD ", 'nodes': [{'cpus': 1, 'ram': 786432, 'distances': [10, 15]},"
                            "{'cpus': 3, 'ram': 262144, 'distances': [20, 10]}]}, 'host': "
                            "{'node-memory': ['a', 'b']}}");
-    g_autofree char *text = plan_to_text(m, &tc_catalog, false);
-    g_autofree char *guest = plan_to_text(m, &tc_catalog, true);
+    g_autofree char *text = plan_to_text(m, &numa_catalog, false);
+    g_autofree char *guest = plan_to_text(m, &numa_catalog, true);
     g_autoptr(PlanMachine) again = plan_from_text(text, strlen(text), NULL);
     g_autoptr(PlanMachine) copy = plan_machine_copy(m);
-    g_autofree char *same = NULL, *copied = plan_to_text(copy, &tc_catalog, false);
+    g_autofree char *same = NULL, *copied = plan_to_text(copy, &numa_catalog, false);
     g_autoptr(GError) err = NULL;
 
-    g_assert_true(plan_resolve(again, &tc_catalog, NULL));
-    same = plan_to_text(again, &tc_catalog, false);
+    g_assert_true(plan_resolve(again, &numa_catalog, NULL));
+    same = plan_to_text(again, &numa_catalog, false);
     g_assert_cmpstr(text, ==, same);
     g_assert_cmpstr(text, ==, copied);
     g_assert_null(strstr(guest, "node-memory"));
@@ -63,7 +77,7 @@ static void test_round_trip(void)
     g_assert_cmpuint(plan_node_of_cpu(m, 1), ==, 1);
     g_assert_cmpuint(plan_node_of_cpu(m, 3), ==, 1);
     g_assert_cmpuint(m->nodes[1].distance[0], ==, 20);
-    g_assert_false(plan_check_guest_only(m, &tc_catalog, &err));
+    g_assert_false(plan_check_guest_only(m, &numa_catalog, &err));
     g_assert_nonnull(strstr(err->message, "node-memory"));
 }
 
@@ -115,18 +129,18 @@ static void test_merge_and_diff(void)
         numa_machine(HEAD ", 'nodes': [{'cpus': 4, 'ram': 1048576}]}}", NULL);
     g_autoptr(PlanMachine) over =
         numa_machine(HEAD TWO "}, 'host': {'node-memory': ['a','b']}}", NULL);
-    struct json_object *diff = plan_diff(two, none, &tc_catalog);
+    struct json_object *diff = plan_diff(two, none, &numa_catalog);
 
     g_assert_cmpstr(json_object_to_json_string_ext(diff, JSON_C_TO_STRING_PLAIN), ==,
                     "[{\"device\":null,\"property\":\"NUMA nodes\","
                     /* word-ok: a key of the format */
                     "\"wanted\":\"1 CPU and 768K, 3 CPUs and 256K\",\"have\":\"none\"}]");
     json_object_put(diff);
-    g_assert_true(plan_merge(base, over, &tc_catalog, NULL));
+    g_assert_true(plan_merge(base, over, &numa_catalog, NULL));
     g_assert_cmpuint(base->n_nodes, ==, 2);
     g_assert_cmpstr(base->node_memory->pdata[1], ==, "b");
-    g_assert_true(plan_resolve(base, &tc_catalog, NULL));
-    diff = plan_diff(two, base, &tc_catalog);
+    g_assert_true(plan_resolve(base, &numa_catalog, NULL));
+    diff = plan_diff(two, base, &numa_catalog);
     g_assert_cmpuint(json_object_array_length(diff), ==, 0);
     json_object_put(diff);
 }
@@ -134,6 +148,7 @@ static void test_merge_and_diff(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    numa_setup();
     g_test_add_func("/numa/round-trip", test_round_trip);
     g_test_add_func("/numa/refused", test_refused);
     g_test_add_func("/numa/merge-and-diff", test_merge_and_diff);

@@ -186,6 +186,45 @@ static void test_mmio64(void)
     g_assert_cmphex(virt_mmio64_base(&c), ==, 0x800000000);
 }
 
+static unsigned node_of(const void *fdt, const char *path)
+{
+    const fdt32_t *id = fdt_getprop(fdt, fdt_path_offset(fdt, path), "numa-node-id", NULL);
+
+    return id ? fdt32_ld(id) : UINT_MAX;
+}
+
+/* Two NUMA nodes with one and two harts, and an extra PCI root that belongs to the second. */
+static void test_nodes(void)
+{
+    Machine *m = fixture_new(3);
+    VirtConfig config = { VIRT_AIA_APLIC_IMSIC, false, 3, 96 << 20, { 0x40, 0x80 }, 2 };
+    g_autofree void *fdt = NULL;
+    const fdt64_t *reg;
+    int len;
+
+    config.n_sockets = 2;
+    config.numa = true;
+    config.sockets[0] = (VirtSocket){ 0, 1, 0x80000000, 32 << 20, { 10, 15 } };
+    config.sockets[1] = (VirtSocket){ 1, 2, 0x82000000, 64 << 20, { 15, 10 } };
+    config.root_node[0x80] = 2;
+    fdt = virt_fdt_build(&config, m->cpus, 0);
+    g_assert_cmpuint(node_of(fdt, "/cpus/cpu@0"), ==, 0);
+    g_assert_cmpuint(node_of(fdt, "/cpus/cpu@2"), ==, 1);
+    g_assert_cmpuint(node_of(fdt, "/memory@82000000"), ==, 1);
+    g_assert_cmpuint(node_of(fdt, "/soc/aplic@d008000"), ==, 1);
+    g_assert_cmpuint(node_of(fdt, "/soc/clint@2010000"), ==, 1);
+    g_assert_cmpuint(node_of(fdt, "/soc/pci@38000000"), ==, 1);
+    g_assert_cmpuint(node_of(fdt, "/soc/pci@34000000"), ==, UINT_MAX);
+    g_assert_cmpuint(node_of(fdt, "/soc/pci@30000000"), ==, UINT_MAX);
+    reg = fdt_getprop(fdt, fdt_path_offset(fdt, "/soc/imsics@28000000"), "reg", &len);
+    g_assert_cmpint(len, ==, 32);
+    g_assert_cmphex(fdt64_ld(&reg[2]), ==, 0x29000000);
+    g_assert_cmphex(fdt64_ld(&reg[3]), ==, 0x2000);
+    fdt_getprop(fdt, fdt_path_offset(fdt, "/distance-map"), "distance-matrix", &len);
+    g_assert_cmpint(len, ==, 4 * 3 * 4);
+    machine_free(m);
+}
+
 /* Extra PCI roots: bus numbers, ECAM and windows are divided without overlap and without a gap. */
 static void test_roots(void)
 {
@@ -292,5 +331,6 @@ int main(int argc, char **argv)
     g_test_add_func("/fdt/roots", test_roots);
     g_test_add_func("/fdt/chosen", test_chosen);
     g_test_add_func("/fdt/hostile-dtb", test_hostile_dtb);
+    g_test_add_func("/fdt/nodes", test_nodes);
     return g_test_run();
 }
