@@ -479,6 +479,7 @@ static bool start_threads(Accel *a, GError **err)
 {
     const CpuThread *first = g_ptr_array_index(a->threads, 0);
 
+    a->machine->threaded = !a->machine->icount;
     for (unsigned i = 0; i < a->threads->len; i++) {
         CpuThread *t = g_ptr_array_index(a->threads, i);
         char name[16];
@@ -567,6 +568,7 @@ void accel_stop(Machine *m)
         free_thread(g_ptr_array_index(a->threads, i));
     }
     machine_lock(m);
+    m->threaded = false;
     g_source_remove(a->timer_source);
     if (a->debug_source) {
         g_source_remove(a->debug_source);

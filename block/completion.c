@@ -48,14 +48,27 @@ static bool completion_add(BlockQueue *q, BlockRequest *req, int result)
     return first;
 }
 
+static void completion_wake(void *opaque)
+{
+    BlockQueue *q = opaque;
+
+    eventfd_write(q->event, 1);
+    queue_unref_any(q);
+}
+
 /* As soon as the request is in the list, the event loop may complete it and its owner may free it.
  * The caller holds a reference to the queue, or the machine lock. */
 void block_complete_any(BlockRequest *req, int result)
 {
     BlockQueue *q = req->p.root->queue;
+    Machine *m = q->set->machine;
 
-    if (completion_add(q, req, result)) {
-        eventfd_write(q->event, 1);
+    if (!machine_locked(m)) {
+        if (completion_add(q, req, result)) {
+            eventfd_write(q->event, 1);
+        }
+    } else if (completion_add(q, req, result)) {
+        machine_when_unlocked(m, completion_wake, queue_ref_any(q));
     }
 }
 

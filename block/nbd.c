@@ -181,7 +181,7 @@ static int nbd_perform(BlockNode *n, BlockRequest *req)
 {
     const BlockNbd *s = n->priv;
 
-    return nbd_link_perform_any(s->link, req);
+    return nbd_link_perform_any(s->link, req, machine_locked(n->set->machine));
 }
 
 static bool nbd_resize(BlockNode *n, uint64_t size, GError **err)
@@ -209,7 +209,7 @@ static bool nbd_inactivate(BlockNode *n, GError **err)
     int result;
 
     req.p.op = BLOCK_FLUSH;
-    result = n->read_only ? 0 : nbd_link_perform_any(s->link, &req);
+    result = n->read_only ? 0 : nbd_link_perform_any(s->link, &req, true);
     return result == 0 || error_set_errno(err, -result, "cannot flush '%s'", s->name);
 }
 

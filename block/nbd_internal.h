@@ -101,12 +101,13 @@ NbdLink *nbd_link_new(NbdServer *server, uint64_t delay_ms, uint64_t open_ms, co
                       GError **err);
 /* Disconnect and free. No job may be left. */
 void nbd_link_free(NbdLink *l);
-/* The export as the server described it first. */
+/* The export as the server described it last. Its size is the same at each connection. */
 const NbdInfo *nbd_link_info(const NbdLink *l);
 /* Pass a job to the thread, which calls `ended`. Any thread. */
 void nbd_link_add_any(NbdLink *l, NbdJob *job);
-/* Perform a request in the calling thread. Returns 0 or -errno. */
-int nbd_link_perform_any(NbdLink *l, BlockRequest *req);
+/* Perform a request in the calling thread. hurried: the thread holds the machine lock, so that a
+ * lost connection does not delay it by reconnect-delay. Returns 0 or -errno. */
+int nbd_link_perform_any(NbdLink *l, BlockRequest *req, bool hurried);
 /* Connect again, for what another client has written. False with *err. No job may be left. */
 bool nbd_link_renew(NbdLink *l, GError **err);
 

@@ -45,7 +45,7 @@ struct NbdLink {
     GThread *thread;
     int wake;     /* eventfd: for the thread */
     int answer;   /* eventfd: the thread has connected, or failed to */
-    NbdInfo info; /* constant after the first connection */
+    NbdInfo info; /* of the last connection; the size is that of the first one */
 
     GMutex lock;
     GCond changed;       /* a job that a caller waits for has ended; the thread has ended */
@@ -55,7 +55,7 @@ struct NbdLink {
     bool settled;        /* `failure` is the result of the first connection, or of a renewal */
     GError *failure;     /* NULL: success */
     const int *draining; /* NULL: the node was freed before the thread ended */
-    unsigned main_waits; /* jobs that the main loop waits for */
+    unsigned hurried;    /* jobs that a thread with the machine lock waits for */
 
     /* Of the thread. Times are milliseconds of the monotonic clock. */
     LinkState state;
@@ -435,14 +435,13 @@ static void link_continue_handshake(NbdLink *l)
 
 /* --- limits --- */
 
-/* Return whether a caller waits for the jobs: a drain, or the main loop. */
+/* Return whether a caller waits for the jobs: a drain, or a thread with the machine lock. */
 static bool link_is_hurried(NbdLink *l)
 {
     bool hurried;
 
     g_mutex_lock(&l->lock);
-    hurried =
-        l->main_waits > 0 || (l->draining && __atomic_load_n(l->draining, __ATOMIC_ACQUIRE) > 0);
+    hurried = l->hurried > 0 || (l->draining && __atomic_load_n(l->draining, __ATOMIC_ACQUIRE) > 0);
     g_mutex_unlock(&l->lock);
     return hurried;
 }
@@ -732,21 +731,20 @@ static void link_call_ended(NbdJob *job, int result)
     g_mutex_unlock(&l->lock);
 }
 
-int nbd_link_perform_any(NbdLink *l, BlockRequest *req)
+int nbd_link_perform_any(NbdLink *l, BlockRequest *req, bool hurried)
 {
     LinkCall call = { .job = { .req = req, .ended = link_call_ended }, .link = l };
-    bool main = gettid() == getpid(); /* the thread of the main loop, also before it runs */
 
     call.job.opaque = &call;
     g_mutex_lock(&l->lock);
-    l->main_waits += main;
+    l->hurried += hurried;
     g_mutex_unlock(&l->lock);
     nbd_link_add_any(l, &call.job);
     g_mutex_lock(&l->lock);
     while (!call.ended) {
         g_cond_wait(&l->changed, &l->lock);
     }
-    l->main_waits -= main;
+    l->hurried -= hurried;
     g_mutex_unlock(&l->lock);
     return call.result;
 }

@@ -81,10 +81,24 @@ static gboolean bottom_half_source_check(GSource *source)
     return bottom_half_runnable(((BottomHalfSource *)source)->set);
 }
 
+static void bottom_half_wake_context(void *opaque)
+{
+    g_main_context_wakeup(opaque);
+    g_main_context_unref(opaque);
+}
+
+/* Wake the loop. A CPU thread that holds the lock releases it first. */
 static void bottom_half_wake(const BottomHalves *set)
 {
-    if (!g_main_context_is_owner(set->context)) {
-        g_main_context_wakeup(set->context);
+    GMainContext *context = set->context ? set->context : g_main_context_default();
+
+    if (g_main_context_is_owner(context)) {
+        return;
+    }
+    if (machine_locked(set->machine)) {
+        machine_when_unlocked(set->machine, bottom_half_wake_context, g_main_context_ref(context));
+    } else {
+        g_main_context_wakeup(context);
     }
 }
 

@@ -9,7 +9,12 @@
 
 #include "hw/core/clock.h"
 
-enum { LOOP_FIRST_FDS = 16, LOOP_FIRST_POLL_NS = 4000, LOOP_DEFAULT_GROW = 2 };
+enum {
+    LOOP_FIRST_FDS = 16,
+    LOOP_FIRST_POLL_NS = 4000,
+    LOOP_DEFAULT_GROW = 2,
+    LOOP_MOST_SKIPPED = 1023
+};
 
 static int64_t loop_now_ns(void)
 {
@@ -59,16 +64,31 @@ static void loop_sleep(const EventLoop *l, int n, int64_t ns)
     ppoll((struct pollfd *)l->fds, (nfds_t)n, ns == CLOCK_NEVER ? NULL : &t, NULL);
 }
 
+/* Return for how long the next wait polls. */
+static int64_t loop_poll_length(EventLoop *l, int64_t ns)
+{
+    if (l->skipped < l->skip) {
+        l->skipped++;
+        return 0;
+    }
+    l->skipped = 0;
+    return MIN(l->poll_ns, ns);
+}
+
 static void loop_poll_and_sleep(EventLoop *l, int n, int64_t ns)
 {
-    int64_t start = loop_now_ns(), now = start, most = MIN(l->poll_ns, ns);
+    int64_t start = loop_now_ns(), now = start, most = loop_poll_length(l, ns);
 
     while (now - start < most) {
         if (poll((struct pollfd *)l->fds, (nfds_t)n, 0) > 0) {
+            l->skip = 0;
             event_loop_adapt(l, loop_now_ns() - start);
             return;
         }
         now = loop_now_ns();
+    }
+    if (most > 0) {
+        l->skip = MIN(l->skip * 2 + 1, LOOP_MOST_SKIPPED);
     }
     loop_sleep(l, n, ns == CLOCK_NEVER ? ns : MAX(0, ns - (now - start)));
     event_loop_adapt(l, loop_now_ns() - start);

@@ -4,6 +4,8 @@
  */
 #include "hw/core/machine.h"
 
+#include <string.h>
+
 #include <errno.h>
 
 #include "hw/core/board.h"
@@ -123,8 +125,27 @@ bool machine_trylock(Machine *m)
 
 void machine_unlock(Machine *m)
 {
+    struct MachineWake wakes[G_N_ELEMENTS(m->wakes)];
+    unsigned n = m->n_wakes;
+
+    if (n > 0) {
+        memcpy(wakes, m->wakes, n * sizeof(wakes[0]));
+        m->n_wakes = 0;
+    }
     g_atomic_pointer_set(&m->lock_holder, NULL);
     fair_lock_unlock(&m->lock);
+    for (unsigned i = 0; i < n; i++) {
+        wakes[i].fn(wakes[i].opaque);
+    }
+}
+
+void machine_when_unlocked(Machine *m, void (*fn)(void *opaque), void *opaque)
+{
+    if (!m->threaded || m->n_wakes == G_N_ELEMENTS(m->wakes)) {
+        fn(opaque);
+    } else {
+        m->wakes[m->n_wakes++] = (struct MachineWake){ fn, opaque };
+    }
 }
 
 bool machine_locked(const Machine *m)

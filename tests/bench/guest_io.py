@@ -35,6 +35,8 @@ DISK = ["-blockdev", "driver=null-co,node-name=d,size=1073741824",
         "-device", "virtio-blk-pci,drive=d,addr=05.0"]
 NVME = ["-blockdev", "driver=null-co,node-name=nv,size=1073741824",
         "-device", "nvme,drive=nv,serial=1,addr=09.0"]
+THREAD = ["-object", "iothread,id=io0", "-blockdev", "driver=null-co,node-name=t,size=1073741824",
+          "-device", "virtio-blk-pci,drive=t,addr=0a.0,iothread=io0"]
 FILE_MIB = 256
 NET = ["-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,addr=06.0,romfile="]
 EDU = ["-device", "edu,addr=04.0"]
@@ -62,6 +64,8 @@ ROWS = [
     Row("virtio-blk file, 128 KiB in order, depth 8", "MB/s", 1e6 / 131072, "seq /dev/vdb 131072 8"),
     Row("virtio-blk null, 4 KiB random reads, depth 1", "k/s", 1e3, "blk /dev/vda 4096 1"),
     Row("virtio-blk null, 4 KiB random reads, depth 32", "k/s", 1e3, "blk /dev/vda 4096 32"),
+    Row("virtio-blk null, I/O thread, 4 KiB random reads, depth 1", "k/s", 1e3, "blk /dev/vdc 4096 1"),
+    Row("virtio-blk null, I/O thread, 4 KiB random reads, depth 32", "k/s", 1e3, "blk /dev/vdc 4096 32"),
     Row("NVMe null, 4 KiB random reads, depth 1", "k/s", 1e3, "blk /dev/nvme0n1 4096 1"),
     Row("NVMe null, 4 KiB random reads, depth 32", "k/s", 1e3, "blk /dev/nvme0n1 4096 32"),
     Row("NVMe null, 128 KiB in order, depth 8", "MB/s", 1e6 / 131072, "seq /dev/nvme0n1 131072 8"),
@@ -76,11 +80,13 @@ IRQS = Row("MSI-X interrupts, ticker every 10 us", "k/s", 1e3, f"irqs {REPORT}")
 
 
 class Sample(NamedTuple):
-    """One row, once: requests per second, host microseconds outside the engine, engine's share."""
+    """One row, once: requests per second, host microseconds outside the engine, engine's share, and
+    the share of the CPU's thread in device code."""
 
     rate: float
     device_us: float
     engine: float
+    in_device: float
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -190,7 +196,8 @@ def take(machine: Emulator, row: Row, ports: dict[str, int]) -> Sample:
     count, seconds = (float(word) for word in text.split("RESULT")[1].split()[:2])
     total, thread, device = (b - a for a, b in zip(before, after))
     outside = total - thread + device
-    return Sample(count / seconds, outside / (count / row.request) * 1e6, 1 - outside / total)
+    return Sample(count / seconds, outside / (count / row.request) * 1e6, 1 - outside / total,
+                  device / thread)
 
 
 @contextmanager
@@ -215,7 +222,7 @@ def samples_of(variants: list[tuple[str, str]], runs: int) -> list[list[dict[str
     take turns within each row, so that other load on the host affects them alike."""
     taken: list[list[dict[str, Sample]]] = [[{} for _ in range(runs)] for _ in variants]
     with servers() as ports, ExitStack() as stack:
-        guests = [stack.enter_context(booted(program, machine, "debian", EDU + DISK + NVME + NET))
+        guests = [stack.enter_context(booted(program, machine, "debian", EDU + DISK + NVME + NET + THREAD))
                   for program, machine in variants]
         for row in ROWS:
             for run in range(runs):
@@ -258,6 +265,10 @@ def guest_io(options: Options) -> Iterator[str]:
                + "".join(f" | {s[name].rate / theirs[name].rate:.2f}" for s in (msix, intx)) + " | "
                + " | ".join(figure(s[name].device_us) for s in (msix, intx, theirs))
                + f" | {share(msix[name])} |")
+    for row in ROWS:
+        if row.command.startswith("blk /dev/vd"):
+            yield (f"| vCPU thread in device code: {row.name} | % | {100 * msix[row.name].in_device:.1f} | "
+                   f"{100 * intx[row.name].in_device:.1f} | - | - | - | - | - | - | - |")
     try:
         irqs = interrupts(options)
         yield (f"| {IRQS.name} | {IRQS.unit} | {figure(irqs.rate / IRQS.per_unit)} | - | - | - | - | "

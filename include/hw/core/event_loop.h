@@ -22,7 +22,10 @@ typedef struct EventLoop {
      */
     int64_t poll_max_ns, poll_grow, poll_shrink;
     int64_t poll_ns; /* now */
-    GPollFD *fds;    /* private, as n_fds */
+    /* Waits without polling after polls without an event: the CPU that they used is missing
+     * elsewhere. */
+    unsigned skip, skipped;
+    GPollFD *fds; /* private, as n_fds */
     int n_fds;
 } EventLoop;
 

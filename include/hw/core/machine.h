@@ -100,6 +100,9 @@ struct Machine {
     RunState state;
     MachineHooks hooks;
     bool qtest; /* -accel qtest: CPUs exist but never run */
+    /* CPU threads exist: the lock is released between their accesses and while an event loop waits.
+     * Without them, the only thread may dispatch events with the lock. */
+    bool threaded;
     /* CPUs translate code that is executed often into code of the host, if the host is supported.
      * Set before the first CPU is created. */
     bool translate;
@@ -144,6 +147,11 @@ struct Machine {
     unsigned anon;                  /* private to device.c: anonymous devices so far */
     FairLock lock;                  /* private: use machine_lock() */
     GThread *lock_holder;
+    struct MachineWake { /* private: machine_when_unlocked() */
+        void (*fn)(void *opaque);
+        void *opaque;
+    } wakes[4];
+    unsigned n_wakes;
     unsigned entered;   /* devices on the call stack, see device_enter() */
     unsigned migrating; /* above 0: plug and unplug fail, removals by the guest are postponed */
 };
@@ -190,6 +198,18 @@ bool machine_trylock(Machine *m);
 void machine_unlock(Machine *m);
 /* Return whether the calling thread holds the lock, for assertions. */
 bool machine_locked(const Machine *m);
+
+/**
+ * machine_when_unlocked() - Call a function as soon as the calling thread releases the lock.
+ * @fn:     wakes another thread that requires the lock; called without the lock, soon after another
+ *          thread may have acquired it
+ * @opaque: its argument, with a reference that @fn releases
+ *
+ * A thread that is woken while its waker holds the lock would find the lock taken: on a host with
+ * other load it can even replace the waker, which then holds the lock without running. Called with
+ * the lock; the function may be called immediately.
+ */
+void machine_when_unlocked(Machine *m, void (*fn)(void *opaque), void *opaque);
 
 /**
  * machine_ram_new() - Create a RAM block that the machine owns.
