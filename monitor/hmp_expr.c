@@ -13,6 +13,8 @@
 
 typedef struct HmpExpr {
     const char *at;
+    HmpRegister *reg;
+    void *opaque;
     unsigned depth;
     GError **err;
     bool failed;
@@ -47,6 +49,20 @@ static char hmp_expr_take(HmpExpr *e, const char *chars)
     return *e->at && strchr(chars, *e->at) && !e->failed ? *e->at++ : '\0';
 }
 
+/* Return the value of a register, with e->at at its '$'. */
+static uint64_t hmp_expr_register(HmpExpr *e)
+{
+    size_t n = strspn(e->at + 1, "abcdefghijklmnopqrstuvwxyz_0123456789");
+    g_autofree char *name = g_strndup(e->at + 1, n);
+    uint64_t value = 0;
+
+    if (!e->reg(e->opaque, name, &value)) {
+        return hmp_expr_fail(e, "unknown register '$%s'; info registers lists the names", name);
+    }
+    e->at += 1 + n;
+    return value;
+}
+
 static uint64_t hmp_expr_number(HmpExpr *e)
 {
     uint64_t value;
@@ -61,7 +77,7 @@ static uint64_t hmp_expr_number(HmpExpr *e)
         return hmp_expr_fail(e, "unexpected end of expression");
     }
     if (*e->at == '$') {
-        return hmp_expr_fail(e, "unknown register");
+        return hmp_expr_register(e);
     }
     if (!g_ascii_isdigit(*e->at)) {
         return hmp_expr_fail(e, "invalid char '%c' in expression", *e->at);
@@ -138,9 +154,9 @@ static uint64_t hmp_expr_level(HmpExpr *e, unsigned level)
     return value;
 }
 
-bool hmp_expr_eval(const char *text, uint64_t *value, GError **err)
+bool hmp_expr_eval(const char *text, HmpRegister *reg, void *opaque, uint64_t *value, GError **err)
 {
-    HmpExpr e = { .at = text, .err = err };
+    HmpExpr e = { .at = text, .reg = reg, .opaque = opaque, .err = err };
 
     *value = hmp_expr_level(&e, 0);
     hmp_expr_skip(&e);

@@ -25,16 +25,21 @@ typedef struct HmpFormat {
  */
 bool hmp_format_parse(const char **text, HmpFormat *format, GError **err);
 
+/* Set *value to a register of the first CPU. Return false if there is none of this name. */
+typedef bool HmpRegister(void *opaque, const char *name, uint64_t *value);
+
 /**
  * hmp_expr_eval() - Evaluate an expression that occupies the rest of a line
- * @text: the expression: numbers in C notation, 'c', parentheses, and the operators (tightest
- *        first) unary + - ~; * / %; & | ^; + -
+ * @text: the expression: numbers in C notation, 'c', $register, parentheses, and the operators
+ *        (tightest first) unary + - ~; * / %; & | ^; + -
+ * @reg: reads registers
+ * @opaque: its argument
  * @value: result, modulo 2^64
  * @err: message
  *
  * Return: false with an error if the expression is malformed.
  */
-bool hmp_expr_eval(const char *text, uint64_t *value, GError **err);
+bool hmp_expr_eval(const char *text, HmpRegister *reg, void *opaque, uint64_t *value, GError **err);
 
 /* Append a value of @bytes bytes in the format @conversion. @width: minimum number of columns; in
  * hexadecimal, the number of digits after 0x. */

@@ -50,16 +50,21 @@ static void hmp_info_mtree(Machine *m, const char *args, GString *out)
     mem_visit(&m->io, hmp_show_region, out);
 }
 
+#define HMP_REGISTERS 512
+
+/* Read the registers of a parked CPU. Return their number. */
+static size_t hmp_read_registers(Cpu *cpu, CpuReg regs[HMP_REGISTERS])
+{
+    return cpu->type->registers ? MIN(cpu->type->registers(cpu, regs, HMP_REGISTERS), HMP_REGISTERS)
+                                : 0;
+}
+
 static void hmp_show_registers(const Cpu *cpu, GString *out)
 {
-    CpuReg regs[512];
-    size_t n;
+    CpuReg regs[HMP_REGISTERS];
+    size_t n = hmp_read_registers((Cpu *)cpu, regs);
 
     g_string_append_printf(out, "\nCPU#%u\n", cpu->index);
-    if (!cpu->type->registers) {
-        return;
-    }
-    n = MIN(cpu->type->registers((Cpu *)cpu, regs, G_N_ELEMENTS(regs)), G_N_ELEMENTS(regs));
     for (size_t i = 0; i < n; i++) {
         g_string_append_printf(out, " %-12s %016" PRIx64 "%s", regs[i].name, regs[i].value,
                                i % 4 == 3 || i + 1 == n ? "\n" : "");
@@ -81,15 +86,51 @@ static void hmp_show_cpus(void *opaque)
     }
 }
 
+/* Call a function while every CPU is parked. */
+static void hmp_while_parked(Machine *m, void (*fn)(void *opaque), void *opaque)
+{
+    if (m->qtest || !machine_running(m)) {
+        fn(opaque);
+    } else {
+        cpus_exclusive(m, fn, opaque);
+    }
+}
+
 static void hmp_info_registers(Machine *m, const char *args, GString *out)
 {
     CpuWalk w = { m, out, strcmp(args, "-a") == 0 };
 
-    if (m->qtest || !machine_running(m)) {
-        hmp_show_cpus(&w);
-    } else {
-        cpus_exclusive(m, hmp_show_cpus, &w);
+    hmp_while_parked(m, hmp_show_cpus, &w);
+}
+
+/* A register of the first CPU, by its name in info registers. */
+typedef struct HmpLookup {
+    Machine *m;
+    const char *name;
+    uint64_t value;
+    bool found;
+} HmpLookup;
+
+static void hmp_find_register(void *opaque)
+{
+    HmpLookup *l = opaque;
+    CpuReg regs[HMP_REGISTERS];
+    size_t n = l->m->cpus->len ? hmp_read_registers(g_ptr_array_index(l->m->cpus, 0), regs) : 0;
+
+    for (size_t i = 0; i < n && !l->found; i++) {
+        l->found = strcmp(regs[i].name, l->name) == 0;
+        l->value = regs[i].value;
     }
+}
+
+/* An HmpRegister of a Machine. */
+static bool hmp_register(void *opaque, const char *name, uint64_t *value)
+{
+    HmpLookup l = { .m = opaque, .name = name };
+
+    hmp_while_parked(l.m, hmp_find_register, &l);
+    *value = l.value;
+    return l.found;
 }
 
 static bool hmp_show_pins(void *opaque, Device *dev)
@@ -166,7 +207,8 @@ static void hmp_print(Machine *m, const char *args, GString *out)
     g_autoptr(GError) err = NULL;
     uint64_t value;
 
-    if (!hmp_format_parse(&args, &format, &err) || !hmp_expr_eval(args, &value, &err)) {
+    if (!hmp_format_parse(&args, &format, &err) ||
+        !hmp_expr_eval(args, hmp_register, m, &value, &err)) {
         hmp_usage_error(out, "print", err);
         return;
     }
@@ -231,18 +273,75 @@ static void hmp_dump_values(void *opaque)
     g_string_append(d->out, d->f.count ? "\n" : "");
 }
 
+/* Read `len` bytes of code; the bytes after an unmapped page are not read. Return the number read.
+ */
+static unsigned hmp_code_read(const HmpDump *d, uint64_t addr, uint8_t *code, unsigned len)
+{
+    return (unsigned)debug_read(d->m, d->cpu, addr, code, len);
+}
+
+/* Append a line with the columns of QEMU: address, bytes, name, operands. */
+static void hmp_insn_append(GString *out, uint64_t addr, const uint8_t *code, unsigned len,
+                            const char *text)
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", 2);
+
+    g_string_append_printf(out, "0x%016" PRIx64 ":  ", addr);
+    for (unsigned k = len; k-- > 0;) {
+        g_string_append_printf(out, "%02x", code[k]);
+    }
+    g_string_append_printf(out, "%*s", 18 - 2 * (int)len, "");
+    g_string_append_printf(out, words[1] ? "%-24s%s\n" : "%s\n", words[0], words[1]);
+}
+
+/* Show instructions. Every CPU is parked. */
+static void hmp_dump_code(void *opaque)
+{
+    const HmpDump *d = opaque;
+    Cpu *cpu = d->cpu ? d->cpu : g_ptr_array_index(d->m->cpus, 0);
+    uint64_t addr = d->addr;
+
+    for (uint64_t i = 0; i < d->f.count; i++) {
+        uint8_t code[CPU_INSN_MAX] = { 0 };
+        char text[96];
+        unsigned have = hmp_code_read(d, addr, code, 2), len;
+
+        have += have == 2 ? hmp_code_read(d, addr + 2, code + 2, 2) : 0;
+        len = cpu->type->debug->disassemble(cpu, code, have, addr, text, sizeof(text));
+        if (len == 0) {
+            g_string_append_printf(d->out, "0x%016" PRIx64 ": Cannot access memory\n", addr);
+            break;
+        }
+        hmp_insn_append(d->out, addr, code, len, text);
+        addr += len;
+    }
+}
+
+/* Return the CPU for instructions; NULL, with a message: there is none. */
+static bool hmp_dump_has_code(const HmpDump *d)
+{
+    const Cpu *cpu = d->m->cpus->len ? g_ptr_array_index(d->m->cpus, 0) : NULL;
+
+    if (!cpu || !cpu->type->debug || !cpu->type->debug->disassemble) {
+        g_string_append(d->out, "No CPU available\n");
+        return false;
+    }
+    return true;
+}
+
 static bool hmp_dump_parse(HmpDump *d, const char *name, const char *args)
 {
     g_autoptr(GError) err = NULL;
 
     d->f = (HmpFormat){ .count = 1, .conversion = 'x', .size = 4 };
-    if (!hmp_format_parse(&args, &d->f, &err) || !hmp_expr_eval(args, &d->addr, &err)) {
+    if (!hmp_format_parse(&args, &d->f, &err) ||
+        !hmp_expr_eval(args, hmp_register, d->m, &d->addr, &err)) {
         hmp_usage_error(d->out, name, err);
         return false;
     }
-    if (d->f.conversion == 'i' || d->f.count > HMP_DUMP_MAX) {
+    if (d->f.count > HMP_DUMP_MAX) {
         g_string_append_printf(
-            d->out, "%s: accepted are the formats x, d, u, o and c and up to %d values\n", name,
+            d->out, "%s: accepted are the formats x, d, u, o, c and i and up to %d values\n", name,
             HMP_DUMP_MAX);
         return false;
     }
@@ -254,8 +353,13 @@ static void hmp_xp(Machine *m, const char *args, GString *out)
 {
     HmpDump d = { .m = m, .out = out };
 
-    if (hmp_dump_parse(&d, "xp", args)) {
+    if (!hmp_dump_parse(&d, "xp", args)) {
+        return;
+    }
+    if (d.f.conversion != 'i') {
         hmp_dump_values(&d);
+    } else if (hmp_dump_has_code(&d)) {
+        cpus_exclusive(m, hmp_dump_code, &d);
     }
 }
 
@@ -267,7 +371,11 @@ static void hmp_x_virtual(Machine *m, const char *args, GString *out)
         g_string_append(out, "No CPU available\n");
     } else if (hmp_dump_parse(&d, "x", args)) {
         d.cpu = g_ptr_array_index(m->cpus, 0);
-        cpus_exclusive(m, hmp_dump_values, &d);
+        if (d.f.conversion != 'i') {
+            cpus_exclusive(m, hmp_dump_values, &d);
+        } else if (hmp_dump_has_code(&d)) {
+            cpus_exclusive(m, hmp_dump_code, &d);
+        }
     }
 }
 
@@ -282,7 +390,8 @@ static const HmpCommand hmp_commands[] = {
       hmp_info_jit },
     { "info guest-errors", "", "show how many guest errors were counted", hmp_info_guest_errors },
     { "log", "ITEM[,...]", "log to stderr or the file of -D; none: stop", hmp_log },
-    { "print|p", "/FORMAT EXPRESSION", "show the value of an expression", hmp_print },
+    { "print|p", "/FORMAT EXPRESSION", "show the value of an expression, such as $pc+4",
+      hmp_print },
     { "x", "/FORMAT ADDRESS", "show virtual memory, as the first CPU translates it",
       hmp_x_virtual },
     { "xp", "/FORMAT ADDRESS", "show guest physical memory", hmp_xp },

@@ -3,6 +3,8 @@
  * The table of control and status registers and access through it (privileged ISA, chapter
  * "Control and Status Registers").
  */
+#include <string.h>
+
 #include "target/riscv/csr_internal.h"
 
 #include <stddef.h>
@@ -514,6 +516,20 @@ const CsrRow *csr_find(unsigned number)
     }
     const CsrRow *row = &csr_rows[low];
     return number >= row->number && number < row->number + row->count ? row : NULL;
+}
+
+void csr_append_name(GString *out, const CsrRow *row, unsigned n)
+{
+    size_t stem = strlen(row->name);
+
+    while (row->count > 1 && stem > 0 && g_ascii_isdigit(row->name[stem - 1])) {
+        stem--;
+    }
+    g_string_append_len(out, row->name, stem);
+    if (row->count > 1) {
+        guint64 first = g_ascii_strtoull(row->name + stem, NULL, 10);
+        g_string_append_printf(out, "%" G_GUINT64_FORMAT, first + n);
+    }
 }
 
 /* --- access --- */

@@ -35,6 +35,10 @@ extern const size_t csr_n_rows;
 /* Return the row of a register; NULL: no such register. */
 const CsrRow *csr_find(unsigned number);
 
+/* Append the name of register @n of a row. A row of several registers has the name of the first,
+ * which ends with its number. */
+void csr_append_name(GString *out, const CsrRow *row, unsigned n);
+
 /* The bits of menvcfg that senvcfg has as well. */
 #define SENVCFG_BITS (ENVCFG_FIOM | ENVCFG_CBIE | ENVCFG_CBCFE | ENVCFG_CBZE)
 

@@ -42,22 +42,6 @@ static bool debug_csr_is_fp(unsigned number)
     return number >= 1 && number <= 3;
 }
 
-/* Append the name of register @n of a row. A row of several registers has the name of the first,
- * which ends with its number. */
-static void debug_append_csr_name(GString *out, const CsrRow *row, unsigned n)
-{
-    size_t stem = strlen(row->name);
-
-    while (row->count > 1 && stem > 0 && g_ascii_isdigit(row->name[stem - 1])) {
-        stem--;
-    }
-    g_string_append_len(out, row->name, stem);
-    if (row->count > 1) {
-        guint64 first = g_ascii_strtoull(row->name + stem, NULL, 10);
-        g_string_append_printf(out, "%" G_GUINT64_FORMAT, first + n);
-    }
-}
-
 /* --- target description --- */
 
 static void debug_append_reg(GString *out, const char *name, unsigned bits, const char *type,
@@ -116,7 +100,7 @@ static void debug_describe_csrs(RiscvCpu *cpu, GString *out)
             g_autoptr(GString) name = g_string_new(NULL);
 
             if (has_ext(cpu, row->ext) && !debug_csr_is_fp(row->number)) {
-                debug_append_csr_name(name, row, n);
+                csr_append_name(name, row, n);
                 debug_append_reg(out, name->str, 64, "int", REG_CSR0 + row->number + n);
             }
         }
@@ -294,6 +278,24 @@ static bool debug_mappings(Cpu *c, uint64_t max_entries, bool *complete,
     return mmu_mappings(riscv_cpu(c), max_entries, complete, fn, opaque);
 }
 
+static unsigned debug_disassemble(Cpu *c, const uint8_t *code, unsigned available, uint64_t pc,
+                                  char *buf, size_t size)
+{
+    unsigned len = available >= 2 ? len_at(code) : 0;
+    Insn insn;
+
+    if (len == 0 || len > available) {
+        return 0;
+    }
+    uint32_t word = word_at(code, len);
+    if (decode(word, riscv_cpu(c)->features, &insn)) {
+        disassemble(&insn, pc, buf, size);
+    } else {
+        g_snprintf(buf, size, ".%ubyte 0x%x", len, word);
+    }
+    return len;
+}
+
 const CpuDebugOps riscv_debug_ops = {
     .n_general = REG_PC + 1,
     .pc = REG_PC,
@@ -302,4 +304,5 @@ const CpuDebugOps riscv_debug_ops = {
     .write = debug_reg_write,
     .point_changed = debug_point_changed,
     .mappings = debug_mappings,
+    .disassemble = debug_disassemble,
 };

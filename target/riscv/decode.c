@@ -3,8 +3,6 @@
  * Decoding of an instruction word: a scan of the rows of its major opcode, then the operands by
  * format (unprivileged ISA, "RV32/64G instruction set listings", C chapter 16.8).
  */
-#include <stdio.h>
-
 #include "target/riscv/isa_internal.h"
 
 /* Row indices. A GROUP has the index of its first row. */
@@ -386,74 +384,4 @@ bool decode(uint32_t word, uint64_t features, Insn *insn)
         }
     }
     return false;
-}
-
-/* Write the operands in assembler syntax. Compressed instructions have those of their expansion. */
-static void operands_text(const Insn *i, uint64_t pc, char *buf, size_t size)
-{
-    const char *const *x = isa_x_names, *const *f = isa_f_names;
-    unsigned long long target = pc + i->imm;
-
-    switch (isa_rows[i->row].format) {
-    case FMT_NONE:
-        break;
-    case FMT_R:
-    case FMT_R2:
-        snprintf(buf, size, " %s,%s,%s", x[i->rd], x[i->rs1], x[i->rs2]);
-        break;
-    case FMT_RS1:
-    case FMT_RS12:
-        snprintf(buf, size, " %s,%s", x[i->rs1], x[i->rs2]);
-        break;
-    case FMT_S:
-    case FMT_CSW:
-    case FMT_CSD:
-    case FMT_CSS_SD:
-    case FMT_CSS_SW:
-        snprintf(buf, size, " %s,%d(%s)", (i->op == OP_FSD ? f : x)[i->rs2], i->imm, x[i->rs1]);
-        break;
-    case FMT_FS:
-        snprintf(buf, size, " %s,%d(%s)", f[i->rs2], i->imm, x[i->rs1]);
-        break;
-    case FMT_FI:
-        snprintf(buf, size, " %s,%d(%s)", f[i->rd], i->imm, x[i->rs1]);
-        break;
-    case FMT_FR:
-    case FMT_FRM:
-    case FMT_FR4:
-        snprintf(buf, size, " rd %u,rs1 %u,rs2 %u,rs3 %u,rm %u", i->rd, i->rs1, i->rs2, i->rs3,
-                 i->rm);
-        break;
-    case FMT_B:
-    case FMT_CB:
-        snprintf(buf, size, " %s,%s,0x%llx", x[i->rs1], x[i->rs2], target);
-        break;
-    case FMT_J:
-    case FMT_CJ:
-        snprintf(buf, size, " %s,0x%llx", x[i->rd], target);
-        break;
-    case FMT_U:
-    case FMT_CLUI:
-        snprintf(buf, size, " %s,0x%x", x[i->rd], (uint32_t)i->imm >> 12);
-        break;
-    case FMT_CSR:
-        snprintf(buf, size, " %s,0x%x,%u", x[i->rd], i->imm, i->rs1);
-        break;
-    case FMT_CA:
-    case FMT_CR_MV:
-    case FMT_CR_ADD:
-        snprintf(buf, size, " %s,%s", x[i->rd], x[i->rs2]);
-        break;
-    default:
-        snprintf(buf, size, " %s,%s,%d", x[i->rd], x[i->rs1], i->imm);
-        break;
-    }
-}
-
-void disassemble(const Insn *i, uint64_t pc, char *buf, size_t size)
-{
-    char operands[64] = "";
-
-    operands_text(i, pc, operands, sizeof(operands));
-    snprintf(buf, size, "%s%s", isa_rows[i->row].text, operands);
 }

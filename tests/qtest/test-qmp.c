@@ -422,6 +422,53 @@ static void test_xp(void)
     qtest_end(q);
 }
 
+/* Instructions, of both lengths and unknown ones, and the end of memory. */
+static void test_instructions(void)
+{
+    QTest *q = qtest_start("-M virt -m 128");
+
+    qtest_write(q, 0x87fffff0, 4, 0xfff50513);
+    qtest_write(q, 0x87fffff4, 4, 0xe406852e);
+    qtest_write(q, 0x87fffff8, 4, 0xffffffff);
+    qtest_write(q, 0x87fffffc, 4, 0x05130000);
+    g_autofree char *text = hmp(q, "xp/7i 0x87fffff0"), *virtual = hmp(q, "x /2i 0x87fffff0");
+    g_assert_cmpstr(text, ==,
+                    "0x0000000087fffff0:  fff50513          addi                    a0,a0,-1\r\n"
+                    "0x0000000087fffff4:  852e              c.mv                    a0,a1\r\n"
+                    "0x0000000087fffff6:  e406              c.sdsp                  ra,8(sp)\r\n"
+                    "0x0000000087fffff8:  ffffffff          .4byte                  0xffffffff\r\n"
+                    "0x0000000087fffffc:  0000              .2byte                  0x0\r\n"
+                    "0x0000000087fffffe: Cannot access memory\r\n");
+    g_assert_true(g_str_has_prefix(text, virtual));
+    qtest_end(q);
+}
+
+/* Registers in expressions have the names of info registers. */
+static void test_registers(void)
+{
+    static const struct {
+        const char *command, *text;
+    } rows[] = {
+        { "p $pc", "0x1000\r\n" },
+        { "p/d $pc+4*2", "4104\r\n" },
+        { "print ($a0)", "0\r\n" },
+        { "p $misa", "0x800000000014112d\r\n" },
+        { "p $x99", "print: unknown register '$x99'; info registers lists the names\r\n"
+                    "Try \"help print\" for more information\r\n" },
+        { "p $", "print: unknown register '$'; info registers lists the names\r\n"
+                 "Try \"help print\" for more information\r\n" },
+        { "x/1xw $pc+0x10", "0000000000001010: 0x0182b283\r\n" },
+        { "x/1i $pc", "0x0000000000001000:  00000297          auipc                   t0,0x0\r\n" },
+    };
+    QTest *q = qtest_start("-M virt -m 128");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = hmp(q, rows[i].command);
+        g_assert_cmpstr(text, ==, rows[i].text);
+    }
+    qtest_end(q);
+}
+
 /* Ports are added and removed immediately. DEVICE_DELETED has their path, and the description has
  * their number. */
 static void test_ports(void)
@@ -527,6 +574,8 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/object-types", test_object_types);
     g_test_add_func("/qmp/properties", test_properties);
     g_test_add_func("/qmp/xp", test_xp);
+    g_test_add_func("/qmp/instructions", test_instructions);
+    g_test_add_func("/qmp/registers", test_registers);
     g_test_add_func("/qmp/ports", test_ports);
     g_test_add_func("/qmp/chardevs", test_chardevs);
     g_test_add_func("/qmp/powerdown", test_powerdown);

@@ -91,6 +91,8 @@ typedef struct CpuMapping {
     unsigned rights;
 } CpuMapping;
 
+#define CPU_INSN_MAX 4 /* bytes of the longest instruction */
+
 /* Functions of CpuType.debug. Every function requires the machine lock and a parked CPU. */
 typedef struct CpuDebugOps {
     /* Registers have the numbers of the target description. A packet of the general registers
@@ -114,6 +116,12 @@ typedef struct CpuDebugOps {
      * if translation is off. */
     bool (*mappings)(Cpu *cpu, uint64_t max_entries, bool *complete,
                      bool (*fn)(void *opaque, const CpuMapping *map), void *opaque);
+    /* Write an instruction at @pc as text to @buf, and the bytes that are not an instruction as
+     * data.
+     * @code has @available bytes, at most CPU_INSN_MAX. Return its length; 0 if more bytes are
+     * required. */
+    unsigned (*disassemble)(Cpu *cpu, const uint8_t *code, unsigned available, uint64_t pc,
+                            char *buf, size_t size);
 } CpuDebugOps;
 
 /**

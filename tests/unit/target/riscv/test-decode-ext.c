@@ -5,7 +5,7 @@
  */
 #include <glib.h>
 
-#include "target/riscv/isa_internal.h"
+#include "harness.h"
 
 /* clang-format off */
 static const struct {

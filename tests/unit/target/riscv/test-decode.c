@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "target/riscv/isa_internal.h"
+#include "harness.h"
 
 #define ALL UINT64_MAX
 
@@ -170,7 +170,31 @@ static void test_text(void)
         { 0x80000537, "lui a0,0x80000" },
         { 0x852e, "c.mv a0,a1" },
         { 0x00000073, "ecall" },
-        { 0x0202b583, "ld a1,t0,32" },
+        { 0x0202b583, "ld a1,32(t0)" },
+        { 0x00b50067, "jalr zero,11(a0)" },
+        { 0xff1ff0ef, "jal ra,0xff0" },
+        { 0x30529073, "csrrw zero,mtvec,t0" },
+        { 0x30046073, "csrrsi zero,mstatus,8" },
+        { 0x1005252f, "lr.w a0,(a0)" },
+        { 0x04b6352f, "amoadd.d.aq a0,a1,(a2)" },
+        { 0x02c5f553, "fadd.d fa0,fa1,fa2" },
+        { 0x02c59553, "fadd.d fa0,fa1,fa2,rtz" },
+        { 0x6ac5f543, "fmadd.d fa0,fa1,fa2,fa3" },
+        { 0xc2059553, "fcvt.w.d a0,fa1,rtz" },
+        { 0xd2058553, "fcvt.d.w fa0,a1,rne" },
+        { 0x4015f553, "fcvt.s.d fa0,fa1" },
+        { 0xa2c5a553, "feq.d a0,fa1,fa2" },
+        { 0xe2058553, "fmv.x.d a0,fa1" },
+        { 0xf2058553, "fmv.d.x fa0,a1" },
+        { 0xf0058553, "fmv.w.x fa0,a1" },
+        { 0x5a05f553, "fsqrt.d fa0,fa1" },
+        { 0xf2160553, "fli.d fa0,12" },
+        { 0x12b50073, "sfence.vma a0,a1" },
+        { 0x0045200f, "cbo.zero (a0)" },
+        { 0x0205e013, "prefetch.i 32(a1)" },
+        { 0x2000, "c.fld fs0,0(s0)" },
+        { 0x81e8, "c.lbu a0,3(a1)" },
+        { 0x9002, "c.ebreak" },
     };
     char buf[80];
     Insn insn;
