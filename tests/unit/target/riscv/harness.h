@@ -32,7 +32,7 @@ const size_t n_device_types = 0;
 /* Features: every extension that is off by default. */
 #define HART_ALL                                                                                   \
     "zicbom=on,zicbop=on,zihintntl=on,zimop=on,zacas=on,zfa=on,zfh=on,zcb=on,zcmop=on,zbc=on,"     \
-    "zbkb=on,zbkc=on,zbkx=on"
+    "zbkb=on,zbkc=on,zbkx=on,sscofpmf=on,smstateen=on,sdtrig=on"
 
 typedef struct Hart {
     Machine *m;

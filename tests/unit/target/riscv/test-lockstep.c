@@ -11,6 +11,8 @@
  * block is executed EXECUTIONS times with different registers. It is in a random page at a random
  * offset (also across pages), in M-mode with physical addresses or in S- or U-mode with page tables
  * whose entries change. It may overwrite itself, and it may jump into its own instructions.
+ * Performance counters are inhibited, because their values depend on time and on the TLB; in one
+ * block of 8, triggers are armed.
  */
 #include "harness.h"
 
@@ -44,6 +46,9 @@ typedef struct Pair {
     unsigned start; /* offset of the block in it */
     unsigned at;    /* offset of the next instruction */
     bool copies;    /* most instructions are those of a loop that copies */
+    uint64_t tdata1[TRIGGERS], tdata2[TRIGGERS]; /* before each execution */
+    uint64_t enabled;                            /* mstatus: interrupts, which triggers require */
+    uint64_t medeleg, stateen;
     uint8_t data[DATA_PAGES * RAM_PAGE_SIZE];
     unsigned runs; /* atomic: number of runs of a hart */
     bool stopped;  /* atomic: the watchdog ended a run */
@@ -169,8 +174,12 @@ static uint32_t lock_copy_word(Pair *p)
 
 static uint32_t lock_csr_word(Pair *p)
 {
-    static const uint16_t csrs[] = { 0x001, 0x002, 0x003, 0x140, 0x143, 0x343,
-                                     0xb02, 0xc02, 0x301, 0xf14, 0x7c0 };
+    static const uint16_t csrs[] = {
+        0x001, 0x002, 0x003, 0x140, 0x143, 0x343, 0xb02, 0xc02, 0x301, 0xf14,
+        0x7c0, 0x323, 0x324, 0x33f, 0xb03, 0xb04, 0xb1f, 0xc03, 0xc04, 0xda0, /* counters */
+        0x30c, 0x30d, 0x30f, 0x10a, 0x10c, 0x10d, 0x10f,                      /* Smstateen */
+        0x7a0, 0x7a1, 0x7a2, 0x7a3, 0x7a4,                                    /* triggers */
+    };
     static const char *const ops[] = { "csrrw", "csrrs", "csrrc", "csrrwi", "csrrsi", "csrrci" };
 
     return csr_type(ops[lock_below(p, G_N_ELEMENTS(ops))], lock_below(p, LOOP_REG),
@@ -225,6 +234,27 @@ static void lock_any(Pair *p)
     default:
         lock_emit(p, lock_plain_word(p));
     }
+}
+
+/* Choose the triggers of a block, near its code and its data, and the state that CSRs depend on. */
+static void lock_triggers(Pair *p)
+{
+    static const unsigned matches[] = { 0, 0, 2, 3 };
+    bool armed = lock_below(p, 8) == 0;
+
+    for (unsigned i = 0; i < TRIGGERS; i++) {
+        uint64_t type = lock_below(p, 2) ? 2 : 6, match = matches[lock_below(p, 4)];
+        uint64_t at[] = { p->page + p->start + lock_below(p, 64),
+                          WINDOW + RAM_PAGE_SIZE * WINDOW_CODE + p->start + lock_below(p, 64),
+                          DATA + lock_below(p, DATA_PAGES * RAM_PAGE_SIZE),
+                          WINDOW + lock_below(p, WINDOW_CODE * RAM_PAGE_SIZE) };
+
+        p->tdata1[i] = armed ? rv_trigger_legal(type << 60 | match << 7 | lock_below(p, 128)) : 0;
+        p->tdata2[i] = at[lock_below(p, G_N_ELEMENTS(at))];
+    }
+    p->enabled = lock_below(p, 4) ? MSTATUS_MIE | MSTATUS_SIE : 0;
+    p->medeleg = lock_below(p, 4) ? 0 : UINT64_C(1) << CAUSE_BREAKPOINT;
+    p->stateen = lock_below(p, 2) ? UINT64_MAX : 0;
 }
 
 /* A page of c.ebreak with the block, which is a loop in one case of eight. */
@@ -300,6 +330,30 @@ static uint64_t lock_float(Pair *p)
     }
 }
 
+/* Set the registers of counters, Smstateen and triggers. */
+static void lock_extensions(const Pair *p, RiscvCpu *c)
+{
+    bool same = memcmp(c->tdata1, p->tdata1, sizeof(c->tdata1)) == 0 &&
+                memcmp(c->tdata2, p->tdata2, sizeof(c->tdata2)) == 0;
+
+    c->tselect = 0;
+    memcpy(c->tdata1, p->tdata1, sizeof(c->tdata1));
+    memcpy(c->tdata2, p->tdata2, sizeof(c->tdata2));
+    if (!same) {
+        rv_trigger_changed(c);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(c->mstateen); i++) {
+        c->mstateen[i] = p->stateen & riscv_mstateen_legal(c, i);
+    }
+    c->mcountinhibit = c->pmu_mask;
+    c->mcounteren = c->scounteren = p->stateen & (7 | c->pmu_mask);
+    for (unsigned i = 0; i < PMU_COUNTERS; i++) {
+        c->hpm_event[i] = 0;
+        c->hpm_base[i] = c->hpm_last[i] = i < 2 ? p->number : 0;
+    }
+    rv_pmu_loaded(c);
+}
+
 static void lock_state(Pair *p, unsigned mode)
 {
     uint64_t x[32], f[32], base = p->page;
@@ -325,12 +379,14 @@ static void lock_state(Pair *p, unsigned mode)
         c->x[STOP_REG] = base + (p->start > 0x800 ? 0x100 : 0xf00);
         c->fflags = flags;
         c->frm = frm;
-        c->mstatus = fp_off ? 0 : MSTATUS_FS & ~(UINT64_C(1) << 14);
+        c->mstatus = (fp_off ? 0 : MSTATUS_FS & ~(UINT64_C(1) << 14)) | p->enabled;
         c->mepc = c->sepc = c->x[STOP_REG];
         c->mcause = c->mtval = c->sscratch = c->scause = c->stval = 0;
         c->mscratch = EXIT;
         c->mtvec = STOP_CODE;
-        c->medeleg = c->mideleg = c->mie = c->mcountinhibit = 0;
+        c->medeleg = p->medeleg;
+        c->stvec = STOP_CODE;
+        c->mideleg = c->mie = c->mip_soft = 0;
         c->satp = mode ? UINT64_C(8) << 60 | TABLE_ROOT >> 12 : 0;
         c->priv = mode == 0 ? PRIV_M : mode == 1 ? PRIV_S : PRIV_U;
         c->menvcfg = menvcfg;
@@ -340,6 +396,7 @@ static void lock_state(Pair *p, unsigned mode)
         c->pc = base + p->start;
         p->h[i]->device_value = x[5];
         p->h[i]->device_loads = p->h[i]->device_stores = 0;
+        lock_extensions(p, c);
         mmu_update_contexts(c);
     }
 }
@@ -389,6 +446,18 @@ static bool lock_same_registers(const Pair *p)
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(rest); i++) {
         same &= lock_same_value(p, rest[i].name, 0, rest[i].a, rest[i].b);
+    }
+    same &= lock_same_value(p, "tselect", 0, a->tselect, b->tselect);
+    for (unsigned i = 0; i < TRIGGERS; i++) {
+        same &= lock_same_value(p, "tdata1 of trigger ", i, a->tdata1[i], b->tdata1[i]);
+        same &= lock_same_value(p, "tdata2 of trigger ", i, a->tdata2[i], b->tdata2[i]);
+    }
+    for (unsigned i = 0; i < PMU_COUNTERS; i++) {
+        same &= lock_same_value(p, "event ", i, a->hpm_event[i], b->hpm_event[i]);
+        same &= lock_same_value(p, "counter ", i, a->hpm_base[i], b->hpm_base[i]);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(a->mstateen); i++) {
+        same &= lock_same_value(p, "mstateen", i, a->mstateen[i], b->mstateen[i]);
     }
     return same;
 }
@@ -496,6 +565,7 @@ static bool lock_run(Pair *p)
     unsigned mode = lock_below(p, 3);
 
     lock_block(p);
+    lock_triggers(p);
     for (unsigned n = 0; n < EXECUTIONS; n++) {
         if (n % 4 == 0) {
             for (unsigned i = 0; i < sizeof(p->data); i += 4) {
