@@ -166,7 +166,7 @@ static bool ram_map_source(RamBlock *b, const struct RamRange *range, const RamS
     int flags = private ? MAP_PRIVATE : MAP_SHARED;
     int fd = from->path ? ram_open_file(b, range->size, from, err)
                         : make_memfd(b, range->size, from, err);
-    uint8_t *at;
+    uint8_t *reserved = b->host; /* NULL if the file is that of the complete block */
 
     if (fd < 0) {
         return false;
@@ -174,14 +174,15 @@ static bool ram_map_source(RamBlock *b, const struct RamRange *range, const RamS
     if (!from->hugetlb || from->no_reserve) { /* ram_check_host() replaces accounting */
         flags |= MAP_NORESERVE;
     }
-    at = mmap(only ? NULL : b->host + range->at, range->size, PROT_READ | PROT_WRITE,
-              flags | (only ? 0 : MAP_FIXED), fd, 0);
-    if (at == MAP_FAILED) {
+    b->host = mmap(only ? NULL : reserved + range->at, range->size, PROT_READ | PROT_WRITE,
+                   flags | (only ? 0 : MAP_FIXED), fd, 0);
+    if (b->host == MAP_FAILED) {
+        b->host = reserved;
         ram_fail(err, b->id, range->size, "the host cannot map the memory");
         close(fd);
         return false;
     }
-    b->host = only ? at : b->host;
+    b->host -= range->at;
     b->holes = only && !from->path && !from->hugetlb;
     if (!only || private) { /* guest stores are not in the file, or not in one file */
         close(fd);

@@ -2,8 +2,10 @@
 """Linux on machines with NUMA nodes: nodes, memory, interrupts of each node, and migration."""
 
 import re
+import tempfile
 
-from guest import MSI_MACHINE, arguments
+from emulator import Emulator
+from guest import MSI_MACHINE, Skip, arguments, shell_ready
 from subject import Subject, check, test
 
 # Two nodes with two harts each, and a disk whose interrupts are those of the last controller.
@@ -92,3 +94,30 @@ def numa_pci(subject: Subject) -> None:
                               ("80:00.0", "0x1234", "-1")):
         check(re.search(rf"^[0-9a-f]{{4}}:{bus} {vendor} {node}\r?$", text, re.MULTILINE),
               f"{bus} is not on node {node}", text)
+
+
+@test
+def numa_migration(subject: Subject) -> None:
+    """A guest with two nodes migrates to a machine with equal nodes; other nodes are refused."""
+    if subject.is_qemu:
+        raise Skip("QEMU's -incoming needs the complete machine on its command line")
+    args = arguments(machine=MSI_MACHINE) + NODES
+    with tempfile.TemporaryDirectory() as scratch:
+        uri = f"unix:{scratch}/stream"
+        with Emulator(subject.program, args, echo=subject.echo) as source:
+            shell_ready(source)
+            check_nodes(source.shell(SHOW))
+            other = [word.replace("cpus=0-1", "cpus=0").replace("cpus=2-3", "cpus=1-3") for word in args]
+            with Emulator(subject.program, other + ["-incoming", uri], echo=subject.echo) as target:
+                target.qmp.command("query-status")
+                source.qmp.command("migrate", uri=uri)
+                text = source.migrated("failed").get("error-desc", "")
+                check("NUMA nodes" in text, "the reason does not name the nodes", text)
+            with Emulator(subject.program, args + ["-incoming", uri], echo=subject.echo) as target:
+                target.qmp.command("query-status")
+                source.qmp.command("cont")
+                source.qmp.command("migrate", uri=uri)
+                source.migrated()
+                check_nodes(target.shell(SHOW))
+                text = target.shell(WORK)
+                check(text.count("worked") == 4, "a hart did not do its work", text)

@@ -620,6 +620,10 @@ row("qemu:arg fw_cfg", "qemu",
 row("qemu:arg watchdog-action", "qemu",
     "<qemu:commandline><qemu:arg value='-watchdog-action'/><qemu:arg value='pause'/></qemu:commandline>",
     arg("-watchdog-action", "pause"))
+row("qemu:arg numa", "qemu",
+    "<qemu:commandline><qemu:arg value='-numa'/><qemu:arg value='node,cpus=0,mem=64M'/></qemu:commandline>",
+    query("query-cpus-fast", lambda r: r[0]["props"]["node-id"] == 0),
+    query("x-query-numa", lambda r: "node 0 size: 64 MB" in r["human-readable-text"]))
 row("qemu:override", "qemu",
     "<qemu:override><qemu:device alias='virtio-disk0'><qemu:frontend><qemu:property name='num-queues' type='unsigned' value='2'/>"
     "</qemu:frontend></qemu:device></qemu:override>", prop("virtio-disk0", "num-queues", 2), devices=disk())

@@ -823,6 +823,39 @@ def display_checks(m):
         ("a store", lambda: m.write(VRAM + 8, 4, 7) or m.read(VRAM + 8, 4), 7)]
 
 
+# --- NUMA nodes ---
+
+NUMA = ["-smp", "3", "-numa", "node,cpus=0,mem=512k", "-numa", "node,cpus=1-2,mem=512k", "-numa",
+        "dist,src=0,dst=1,val=20"]
+PLIC_1, CLINT_1 = 0xc600000, 0x2010000
+
+
+def numa_setup(m):
+    """Set up the controllers of node 1: harts 1 and 2, of which hart 2 is the second."""
+    m.write(PLIC_1 + 4 * 33, 4, 5)
+    m.write(PLIC_1 + 0x2000 + 3 * 0x80 + 4, 4, 0xf)
+    m.write(PLIC_1 + 0x203000, 4, 3)
+    m.write(PLIC + 4 * 10, 4, 2)
+    m.write(CLINT_1 + 4, 4, 1)
+    m.write(CLINT_1 + 0x4000, 8, 0x123456789a)
+    m.write(CLINT_1 + 0x4008, 8, 1000)
+    m.write(0x80080000, 8, 0x1122334455667788)
+
+
+def numa_checks(m):
+    """Return the values that numa_setup() set."""
+    return [("priority in node 1", lambda: m.read(PLIC_1 + 4 * 33, 4), 5),
+            ("enabled for hart 2", lambda: m.read(PLIC_1 + 0x2000 + 3 * 0x80 + 4, 4), 0xf),
+            ("threshold of hart 2", lambda: m.read(PLIC_1 + 0x203000, 4), 3),
+            ("no third hart in node 1", lambda: m.read(PLIC_1 + 0x2000 + 4 * 0x80 + 4, 4), 0),
+            ("priority in node 0", lambda: m.read(PLIC + 4 * 10, 4), 2),
+            ("no priority of it in node 1", lambda: m.read(PLIC_1 + 4 * 10, 4), 0),
+            ("software interrupt of hart 2", lambda: m.read(CLINT_1 + 4, 4), 1),
+            ("comparison of hart 1", lambda: m.read(CLINT_1 + 0x4000, 8), 0x123456789a),
+            ("comparison of hart 2", lambda: m.read(CLINT_1 + 0x4008, 8), 1000),
+            ("memory of node 1", lambda: m.read(0x80080000, 8), 0x1122334455667788)]
+
+
 class Recipe:
     """One golden stream."""
 
@@ -861,4 +894,5 @@ RECIPES = [
            display_setup, display_checks),
     Recipe("extensions-0.3", "virt-0.3", ["-cpu", "rv64,sscofpmf=on,smstateen=on,sdtrig=on"],
            extensions_setup, extensions_checks),
+    Recipe("numa-0.3", "virt-0.3", NUMA, numa_setup, numa_checks),
 ]
