@@ -355,8 +355,9 @@ def limit_memory(machine, more):
 
 def need_limit(machine):
     """Skip the test if the allocator of the process does not survive a limit of its memory."""
-    if "libasan" in Path(f"/proc/{machine.pid}/maps").read_text(encoding="utf-8"):
-        raise Skip("AddressSanitizer ends the process")
+    maps = Path(f"/proc/{machine.pid}/maps").read_text(encoding="utf-8")
+    if "libasan" in maps or "libtsan" in maps:
+        raise Skip("the sanitizer ends the process")
 
 
 def test_no_thread(folder):
