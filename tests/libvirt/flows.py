@@ -7,7 +7,7 @@ in the domain or in both. The flows use one guest in sequence; a flow that needs
 starts it again if an earlier flow ended it. --compare runs the same flows with QEMU first, and --write
 creates a page with the results and the times of both.
 
-usage: flows.py [--emulator PROGRAM] [--compare QEMU [--write FILE]] [--table] [FLOW...]
+usage: flows.py [--emulator PROGRAM] [--compare QEMU [--limit SECONDS] [--write FILE]] [--table] [FLOW...]
 
 The exit status is 0 if all flows succeeded, 1 if one failed, and 77 if the host cannot run them.
 """
@@ -329,15 +329,20 @@ def destroy(t: Test) -> None:
     check(NAME not in t.here.virsh("list", "--all"), "still listed")
 
 
+NOT_RUN = "the time has passed"
 Result = tuple[str, float, str, list[str]]    # title, seconds, problem, remarks
 
 
-def run_flows(t: Test, chosen: list[tuple[str, Callable]], table: bool) -> list[Result]:
-    """Run flows, and report each."""
-    results = []
+def run_flows(t: Test, chosen: list[tuple[str, Callable]], table: bool, limit: float) -> list[Result]:
+    """Run flows, and report each. After `limit` seconds no further one starts."""
+    results: list[Result] = []
+    end = time.monotonic() + limit
     print(f"# {t.emulator}\n1..{len(chosen)}", flush=True)
     for number, (title, function) in enumerate(chosen, 1):
         begin, problem = time.monotonic(), ""
+        if begin > end:
+            results.append((title, 0, NOT_RUN, []))
+            continue
         t.notes = []
         try:
             function(t)
@@ -357,7 +362,7 @@ def run_flows(t: Test, chosen: list[tuple[str, Callable]], table: bool) -> list[
     return results
 
 
-def run_emulator(program: str, chosen: list[tuple[str, Callable]], table: bool) -> list[Result]:
+def run_emulator(program: str, chosen: list[tuple[str, Callable]], table: bool, limit: float) -> list[Result]:
     """Run flows with one emulator on two new daemons."""
     emulator = str(Path(shutil.which(program) or program).resolve())
     base = Path(tempfile.mkdtemp(prefix="backplane-libvirt-"))
@@ -365,7 +370,7 @@ def run_emulator(program: str, chosen: list[tuple[str, Callable]], table: bool) 
         with contextlib.ExitStack() as stack:
             a = stack.enter_context(Daemon("a", base))
             b = stack.enter_context(Daemon("b", base))
-            return run_flows(Test(emulator, base, a, b), chosen, table)
+            return run_flows(Test(emulator, base, a, b), chosen, table, limit)
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
@@ -376,18 +381,19 @@ def write_table(file: Path, control: list[Result], own: list[Result]) -> None:
         return re.sub(r"/tmp/[^ ]*/|error: |ERROR +", "", line.replace("|", "/"))[:140]
 
     def cell(result: Result) -> str:
-        return f"fails: {text(result[2].splitlines()[0])}" if result[2] else \
+        return "-" if result[2] == NOT_RUN else f"fails: {text(result[2].splitlines()[0])}" if result[2] else \
             "; ".join(["works", *map(text, result[3])]) if len(result[3]) == 1 else "works"
 
     rows = [f"| {ours[0]} | {cell(theirs)} | {cell(ours)} | {theirs[1]:.1f} | {ours[1]:.1f} |"
             for theirs, ours in zip(control, own, strict=True)]
     file.write_text("""# Flows of libvirt
 
-Results of `tests/libvirt/flows.py --compare qemu-system-riscv64 --write FILE` with libvirt 9.0 and
+Results of `tests/libvirt/flows.py --compare qemu-system-riscv64 --limit SECONDS --write FILE` with libvirt 9.0 and
 QEMU 7.2 of Debian 12. Both emulators run the same XML, except that QEMU has the PLIC instead of the IMSIC, with which
 it did not reach /init; devices then use INTx, and Linux does not complete the removal of a device behind a hot-plug
 port. `system_powerdown` of QEMU presses no key of this machine. Times are in seconds and contain the boots of
 the guest that a flow requires; they depend on the load of the host. A flow that fails contains the time of its limit.
+"-": the flow was not run, because the time of `--limit` had passed.
 
 | flow | QEMU | this emulator | time of QEMU | time of this emulator |
 |---|---|---|---|---|
@@ -400,6 +406,8 @@ def main() -> int:
     parser.add_argument("--emulator", default=os.environ.get("BACKPLANE"))
     parser.add_argument("--compare", metavar="QEMU", help="run the flows with this emulator first")
     parser.add_argument("--write", metavar="FILE", type=Path, help="write the page of the comparison")
+    parser.add_argument("--limit", metavar="SECONDS", type=float, default=float("inf"),
+                        help="start no further flow of QEMU after this time")
     parser.add_argument("--table", action="store_true", help="print the notes of each flow")
     parser.add_argument("flows", nargs="*", help="names of functions")
     options = parser.parse_args()
@@ -415,8 +423,8 @@ def main() -> int:
         return 77
     chosen = [(title, function) for title, function in FLOWS
               if not options.flows or function.__name__ in options.flows]
-    control = run_emulator(options.compare, chosen, options.table) if options.compare else []
-    own = run_emulator(options.emulator, chosen, options.table)
+    control = run_emulator(options.compare, chosen, options.table, options.limit) if options.compare else []
+    own = run_emulator(options.emulator, chosen, options.table, float("inf"))
     if options.write and control:
         write_table(options.write, control, own)
     return 1 if any(result[2] for result in own) else 0
