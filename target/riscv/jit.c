@@ -132,6 +132,7 @@ static void jit_start(Jit *j, RiscvCpu *cpu, Block *b)
     j->b = b;
     j->n_tails = 0;
     j->alone = false;
+    j->loop = 0;
     jit_forget_hosts(j);
     j->a = (Asm){ c->write + c->used, c->write + end, c->exec - c->write, false };
 }
@@ -247,16 +248,19 @@ static void jit_emit_tail(Jit *j, const JitTail *t)
     if (t->leader) {
         return;
     }
-    if (t->resume) {
+    j->op = &j->b->ops[t->op];
+    if (t->again) {
+        jit_emit_loop_again(j, t);
+    } else if (t->resume) {
         jit_emit_call(j, t->op);
+        jit_load_floats(j, t->leaves ? 0 : t->f_valid);
         x86_jmp_to(&j->a, t->leaves ? j->alone_at[t->op + 1] : t->resume);
     } else {
         jit_emit_exit(j, t->op);
     }
 }
 
-/* Translate an operation. Return false if the code leaves the block for the interpreter. */
-static bool jit_one(Jit *j)
+static bool jit_emit_op(Jit *j)
 {
     unsigned id = j->op->id;
     JitEmit *emit = jit_emit_int(id);
@@ -270,11 +274,25 @@ static bool jit_one(Jit *j)
     }
     if (rv_jit_has_op(id)) {
         jit_emit_call(j, jit_op_index(j));
+        j->f_valid = 0;
         return true;
     }
     jit_numbers(j, jit_op_index(j));
     x86_jmp_to(&j->a, j->jit->op);
     return false;
+}
+
+/* Translate an operation. Return false if the code leaves the block for the interpreter. */
+static bool jit_one(Jit *j)
+{
+    unsigned n = j->n_tails;
+    bool ok = jit_emit_op(j);
+
+    jit_f_forget(j, j->op);
+    for (; n < j->n_tails; n++) {
+        j->tails[n].f_valid = j->f_valid;
+    }
+    return ok;
 }
 
 /* Return whether an operation can be translated. */
@@ -288,11 +306,20 @@ static bool jit_is_leader(const Jit *j, unsigned i)
     return j->groups.of[i] && j->groups.group[j->groups.of[i]].leader == i;
 }
 
-/* Emit the operations between the leaders and the last members of groups once more, without
- * groups. The other operations are not repeated. */
+/* Make the second translation contain all operations that follow FP_CHECK, or all of a loop. */
+static void jit_open_floats(Jit *j)
+{
+    for (unsigned i = j->loop ? 1 : j->f_check; j->f_check && i < j->b->n_ops; i++) {
+        j->groups.open[i] = true;
+    }
+}
+
+/* The second translation: emit the operations between the leaders and the last members of groups
+ * once more, without groups, and those for which FP_CHECK checks. The others are not repeated. */
 static void jit_emit_alone(Jit *j, unsigned n)
 {
     j->alone = true;
+    j->f_valid = 0;
     for (unsigned i = 1; i < n; i++) {
         j->op = &j->b->ops[i];
         if (!j->groups.open[i] && !jit_is_leader(j, i)) {
@@ -320,7 +347,14 @@ static bool jit_block(Jit *j)
 {
     unsigned n;
 
+    j->op = &j->b->ops[1];
+    j->loop = jit_find_loop(j->b);
     jit_find_groups(&j->groups, j->b);
+    jit_find_floats(j);
+    jit_open_floats(j);
+    if (j->loop) {
+        jit_emit_loop_start(j);
+    }
     for (n = 1; n < j->b->n_ops; n++) {
         j->op = &j->b->ops[n];
         j->at[n] = x86_here(&j->a);

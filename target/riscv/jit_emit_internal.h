@@ -22,8 +22,10 @@ typedef struct JitTail {
     unsigned n_jumps;
     const uint8_t *resume; /* NULL: an exit through the link of the operation */
     uint16_t op;
-    bool leader; /* no tail: continue with the operation, without groups */
-    bool leaves; /* resume after the operation, without groups */
+    bool leader;      /* no tail: continue with the operation in the second translation */
+    bool leaves;      /* resume after the operation in the second translation */
+    bool again;       /* the end of a loop that may have to be left */
+    uint32_t f_valid; /* f registers that are loaded before it resumes */
 } JitTail;
 
 /* Accesses that share one lookup in the TLB: see jit_group.c. */
@@ -38,7 +40,8 @@ typedef struct JitGroups {
     uint8_t of[BLOCK_MAX_OPS + 8];     /* number of the group of an operation */
     int32_t offset[BLOCK_MAX_OPS + 8]; /* of its address from the root */
     bool open[BLOCK_MAX_OPS + 8];      /* a group has its leader before the operation, and the last
-                                        * member there or after it */
+                                        * member there or after it, or the operation follows
+                                        * FP_CHECK */
 } JitGroups;
 
 typedef struct Jit {
@@ -50,7 +53,12 @@ typedef struct Jit {
     unsigned n_tails;
     JitTail tails[2 * BLOCK_MAX_OPS];
     JitGroups groups;
-    bool alone;       /* translate without groups */
+    bool alone;       /* second translation: without groups, and with all floating-point checks */
+    int8_t f_reg[32]; /* xmm registers of f registers, or -1 */
+    uint32_t f_all, f_valid; /* sets: those that have one, and those that are loaded */
+    unsigned f_check;        /* number of FP_CHECK; 0: none */
+    unsigned loop;           /* number of the operation that repeats the block; 0: none */
+    const uint8_t *repeat;   /* code of a repetition */
     unsigned host[2]; /* numbers of the groups of loads and stores whose host addresses are in rax
                        * and rdx; 0: none */
     unsigned base;    /* host register: the host address of an access is this plus disp */
@@ -68,6 +76,15 @@ static inline int jit_host_reg(unsigned x)
     };
 
     return x < G_N_ELEMENTS(host) ? host[x] : -1;
+}
+
+#define SSE_LOAD  (0x10u | X_0F) /* movss, movsd */
+#define SSE_STORE (0x11u | X_0F)
+#define SSE_MOVE  (0x28u | X_0F) /* movaps */
+
+static inline int32_t jit_f_disp(unsigned f)
+{
+    return JIT_FIELD(f) + (int32_t)f * 8;
 }
 
 static inline int32_t jit_x_disp(unsigned x)
@@ -164,7 +181,7 @@ static inline void jit_exit_tail(Jit *j, uint8_t *jump)
 {
     for (unsigned i = 0; j->alone && i < j->n_tails; i++) {
         JitTail *t = &j->tails[i];
-        if (t->op == jit_op_index(j) && !t->resume && t->n_jumps < JIT_TAIL_JUMPS) {
+        if (t->op == jit_op_index(j) && !t->resume && !t->leader && t->n_jumps < JIT_TAIL_JUMPS) {
             t->jump[t->n_jumps++] = jump;
             return;
         }
@@ -192,6 +209,37 @@ bool jit_is_access(unsigned id);
 /* Emit a lookup of `size` bytes at the address in rax in the TLB. A hit continues with the host
  * address in rax. Return the jump of a miss. Changes rcx and rdx. */
 uint8_t *jit_emit_tlb(Jit *j, TlbKind kind, unsigned size);
+/* Emit a conditional branch by its operation, to be completed with x86_land(). */
+uint8_t *jit_emit_condition(Jit *j, const Op *op, bool inverted);
+
+/* --- jit_float.c --- */
+
+/* Determine j->f_check, and the f registers that have a vector register. */
+void jit_find_floats(Jit *j);
+/* Emit the check of what the block relies on; if it fails, the second translation continues with
+ * operation `op`. */
+void jit_emit_float_check(Jit *j, unsigned op);
+void jit_load_floats(Jit *j, uint32_t set);
+/* Return an xmm register that contains an f register and must not be changed: its own, or
+ * `temporary`. */
+unsigned jit_f_source(Jit *j, unsigned f, unsigned temporary);
+/* Return the xmm register of an f register, which the caller writes, or -1. */
+int jit_f_target(Jit *j, unsigned f);
+/* Record that an operation wrote RiscvCpu.f, unless it is one on doubles. */
+void jit_f_forget(Jit *j, const Op *op);
+/* Write a double. */
+void jit_f_write(Jit *j, unsigned f, unsigned xmm);
+
+/* --- jit_loop.c --- */
+
+/* Return the operation that repeats the block; 0: none. */
+unsigned jit_find_loop(const Block *b);
+void jit_emit_loop_start(Jit *j);
+/* Emit the end of the loop: the operation j->loop. */
+bool jit_emit_loop_end(Jit *j, const Op *op);
+/* Emit the tail of the end. */
+void jit_emit_loop_again(Jit *j, const JitTail *t);
+
 /* Emit a call of rv_jit_op() for the operation. */
 void jit_emit_call(Jit *j, unsigned op);
 /* Emit the exit of the operation through its link. */

@@ -11,7 +11,6 @@
 #include "target/riscv/jit_emit_internal.h"
 #include "target/riscv/sem_fp_internal.h"
 
-#define SSE_LOAD     (0x10u | X_0F)
 #define SSE_SQRT     (0x51u | X_0F)
 #define SSE_ADD      (0x58u | X_0F)
 #define SSE_MUL      (0x59u | X_0F)
@@ -39,21 +38,19 @@ static bool jit_slow_done(Jit *j, JitTail *s)
     return true;
 }
 
-static int32_t jit_fp_disp(unsigned f)
-{
-    return JIT_FIELD(f) + (int32_t)f * 8;
-}
-
 /* Return whether the rounding mode of an instruction may be to nearest, ties to even. */
 static bool jit_fp_nearest(const Op *op)
 {
     return (op->aux & 7) == FRM_RNE || (op->aux & 7) == FRM_DYN;
 }
 
-/* Continue only if NX is set, and frm is RNE if the instruction uses it. */
+/* In the second translation, continue only if NX is set, and frm is RNE if the instruction uses it.
+ */
 static void jit_fp_guard(Jit *j, JitTail *s, bool dynamic)
 {
-    G_STATIC_ASSERT(offsetof(RiscvCpu, frm) == offsetof(RiscvCpu, fflags) + 1);
+    if (!j->alone) {
+        return;
+    }
     if (dynamic) {
         jit_field(j, X_MOVZX16, false, RAX, JIT_FIELD(fflags));
         x86_imm(&j->a, G_AND, false, RAX, FFLAGS_NX | 7 << 8);
@@ -69,16 +66,18 @@ static void jit_fp_guard(Jit *j, JitTail *s, bool dynamic)
 /* Continue only if a register contains a boxed single. */
 static void jit_fp_boxed(Jit *j, JitTail *s, unsigned f)
 {
-    x86_imm_m(&j->a, G_CMP, false, RBP, jit_fp_disp(f) + 4, -1);
+    x86_imm_m(&j->a, G_CMP, false, RBP, jit_f_disp(f) + 4, -1);
     jit_slow(j, s, CC_NE);
 }
 
-/* Continue only if the result in rax is finite, and not tiny unless it is `exact` if it is. */
+/* Continue only if the result in xmm0 is finite, and not tiny unless it is `exact` if it is.
+ * Changes rax and rcx: rax is the bits of the result. */
 static void jit_fp_check_result(Jit *j, JitTail *s, bool dbl, bool exact)
 {
     Asm *a = &j->a;
     int32_t most = dbl ? 0x7ff : 0xff;
 
+    x86_rr(a, X_FROM_XMM, dbl, XMM0, RAX);
     x86_rr(a, X_MOV, dbl, RCX, RAX);
     x86_shift(a, G_SHR, dbl, RCX, dbl ? 52 : 23);
     x86_imm(a, G_AND, false, RCX, most);
@@ -92,15 +91,38 @@ static void jit_fp_check_result(Jit *j, JitTail *s, bool dbl, bool exact)
     }
 }
 
-/* Move the result in xmm0 to rax, check it and store it. */
+/* Check the result in xmm0 and store it. */
 static void jit_fp_result(Jit *j, JitTail *s, const Op *op, bool dbl, bool exact)
 {
-    x86_rr(&j->a, X_FROM_XMM, dbl, XMM0, RAX);
     jit_fp_check_result(j, s, dbl, exact);
-    jit_field(j, X_STORE, dbl, RAX, jit_fp_disp(op->rd));
+    if (dbl) {
+        jit_f_write(j, op->rd, XMM0);
+        return;
+    }
+    jit_field(j, X_STORE, false, RAX, jit_f_disp(op->rd));
+    x86_rm(&j->a, 0xc7, false, 0, RBP, jit_f_disp(op->rd) + 4);
+    x86_u32(&j->a, UINT32_MAX);
+}
+
+/* Load an operand into a temporary register. A single must be in memory. */
+static void jit_fp_load(Jit *j, unsigned xmm, unsigned f, bool dbl)
+{
+    unsigned from;
+
     if (!dbl) {
-        x86_rm(&j->a, 0xc7, false, 0, RBP, jit_fp_disp(op->rd) + 4);
-        x86_u32(&j->a, UINT32_MAX);
+        jit_field(j, SSE_LOAD | X_F3, false, xmm, jit_f_disp(f));
+    } else if ((from = jit_f_source(j, f, xmm)) != xmm) {
+        x86_rr(&j->a, SSE_MOVE, false, xmm, from);
+    }
+}
+
+/* Emit `opcode reg, f`. */
+static void jit_fp_with(Jit *j, unsigned opcode, bool dbl, unsigned reg, unsigned f, bool wide)
+{
+    if (!dbl) {
+        jit_field(j, opcode, wide, reg, jit_f_disp(f));
+    } else {
+        x86_rr(&j->a, opcode, wide, reg, jit_f_source(j, f, XMM1));
     }
 }
 
@@ -120,9 +142,9 @@ static bool jit_fp_arithmetic(Jit *j, const Op *op, unsigned opcode, bool dbl, b
         jit_fp_boxed(j, &s, op->rs2);
     }
     if (!unary) {
-        jit_field(j, SSE_LOAD | SSE_F(dbl), false, XMM0, jit_fp_disp(op->rs1));
+        jit_fp_load(j, XMM0, op->rs1, dbl);
     }
-    jit_field(j, opcode | SSE_F(dbl), false, XMM0, jit_fp_disp(unary ? op->rs1 : op->rs2));
+    jit_fp_with(j, opcode | SSE_F(dbl), dbl, XMM0, unary ? op->rs1 : op->rs2, false);
     jit_fp_result(j, &s, op, dbl, exact);
     return jit_slow_done(j, &s);
 }
@@ -142,19 +164,28 @@ JIT_FP_ARITHMETIC(fmul, SSE_MUL, false)
 JIT_FP_ARITHMETIC(fdiv, SSE_DIV, false)
 JIT_FP_ARITHMETIC(fsqrt, SSE_SQRT, false)
 
-/* xmm0 = +-(xmm0 * xmm1) +- [f], one of the instructions vf*213s*. */
-static void jit_vex_fused(Jit *j, unsigned opcode, bool dbl, int32_t disp)
+/* xmm0 = +-(xmm0 * factor) +- the last operand, one of the instructions vf*213s*. That operand is
+ * the xmm register `last`, or memory at `disp` if it is negative. */
+static void jit_vex_fused(Jit *j, unsigned opcode, bool dbl, unsigned factor, int last,
+                          int32_t disp)
 {
-    const uint8_t code[] = { 0xc4, 0xe2, (dbl ? 0x80 : 0) | 0x71, opcode, 0x85 };
+    unsigned map = last >= 8 ? 0xc2 : 0xe2, rest = (~factor & 15) << 3 | 1 | (dbl ? 0x80 : 0);
+    const uint8_t code[] = { 0xc4, map, rest, opcode };
 
     x86_bytes(&j->a, code, sizeof(code));
-    x86_u32(&j->a, (uint32_t)disp);
+    if (last >= 0) {
+        x86_u8(&j->a, 0xc0 | (last & 7));
+    } else {
+        x86_u8(&j->a, 0x85);
+        x86_u32(&j->a, (uint32_t)disp);
+    }
 }
 
 static bool jit_fp_fused(Jit *j, const Op *op, unsigned opcode, bool dbl)
 {
-    unsigned rs3 = op->aux >> 3 & 31;
+    unsigned rs3 = op->aux >> 3 & 31, factor = XMM1;
     JitTail s = { 0 };
+    int last = -1;
 
     if (!jit_fp_nearest(op) || !j->jit->host_fma) {
         return false;
@@ -164,10 +195,13 @@ static bool jit_fp_fused(Jit *j, const Op *op, unsigned opcode, bool dbl)
         jit_fp_boxed(j, &s, op->rs1);
         jit_fp_boxed(j, &s, op->rs2);
         jit_fp_boxed(j, &s, rs3);
+        jit_fp_load(j, XMM1, op->rs2, dbl);
+    } else {
+        factor = jit_f_source(j, op->rs2, XMM1);
+        last = jit_f_source(j, rs3, XMM0) == XMM0 ? -1 : j->f_reg[rs3];
     }
-    jit_field(j, SSE_LOAD | SSE_F(dbl), false, XMM0, jit_fp_disp(op->rs1));
-    jit_field(j, SSE_LOAD | SSE_F(dbl), false, XMM1, jit_fp_disp(op->rs2));
-    jit_vex_fused(j, opcode, dbl, jit_fp_disp(rs3));
+    jit_fp_load(j, XMM0, op->rs1, dbl);
+    jit_vex_fused(j, opcode, dbl, factor, last, jit_f_disp(rs3));
     jit_fp_result(j, &s, op, dbl, false);
     return jit_slow_done(j, &s);
 }
@@ -198,8 +232,8 @@ static bool jit_fp_compare(Jit *j, const Op *op, unsigned cc, bool dbl)
         jit_fp_boxed(j, &s, op->rs1);
         jit_fp_boxed(j, &s, op->rs2);
     }
-    jit_field(j, SSE_LOAD | SSE_F(dbl), false, XMM0, jit_fp_disp(op->rs2));
-    jit_field(j, SSE_COMPARE | (dbl ? X_66 : 0), false, XMM0, jit_fp_disp(op->rs1));
+    jit_fp_load(j, XMM0, op->rs2, dbl);
+    jit_fp_with(j, SSE_COMPARE | (dbl ? X_66 : 0), dbl, XMM0, op->rs1, false);
     jit_slow(j, &s, CC_P);
     x86_rr(&j->a, X_SETCC + cc, false, 0, RAX);
     x86_rr(&j->a, X_MOVZX8, false, RAX, RAX);
@@ -229,12 +263,15 @@ static bool jit_fp_sign(Jit *j, const Op *op, unsigned bit)
     if (op->rs1 != op->rs2) {
         return false;
     }
-    jit_field(j, X_MOV, true, RAX, jit_fp_disp(op->rs1));
+    unsigned from = jit_f_source(j, op->rs1, XMM0);
     if (bit) {
+        x86_rr(&j->a, X_FROM_XMM, true, from, RAX);
         x86_rr(&j->a, 0xba | X_0F, true, bit, RAX);
         x86_u8(&j->a, 63);
+        x86_rr(&j->a, X_TO_XMM, true, XMM0, RAX);
+        from = XMM0;
     }
-    jit_field(j, X_STORE, true, RAX, jit_fp_disp(op->rd));
+    jit_f_write(j, op->rd, from);
     return true;
 }
 
@@ -255,28 +292,31 @@ static bool jit_fsgnjx_d(Jit *j, const Op *op)
 
 static bool jit_fmv_x_d(Jit *j, const Op *op)
 {
-    jit_field(j, X_MOV, true, RAX, jit_fp_disp(op->rs1));
-    jit_store_x(j, op->rd, RAX);
+    unsigned to = jit_result(op->rd);
+
+    x86_rr(&j->a, X_FROM_XMM, true, jit_f_source(j, op->rs1, XMM0), to);
+    jit_result_done(j, op->rd, to);
     return true;
 }
 
 static bool jit_fmv_x_w(Jit *j, const Op *op)
 {
-    jit_field(j, X_MOVSXD, true, RAX, jit_fp_disp(op->rs1));
+    jit_field(j, X_MOVSXD, true, RAX, jit_f_disp(op->rs1));
     jit_store_x(j, op->rd, RAX);
     return true;
 }
 
 static bool jit_fmv_d_x(Jit *j, const Op *op)
 {
-    jit_field(j, X_STORE, true, jit_source(j, op->rs1, RAX), jit_fp_disp(op->rd));
+    x86_rr(&j->a, X_TO_XMM, true, XMM0, jit_source(j, op->rs1, RAX));
+    jit_f_write(j, op->rd, XMM0);
     return true;
 }
 
 static bool jit_fmv_w_x(Jit *j, const Op *op)
 {
-    jit_field(j, X_STORE, false, jit_source(j, op->rs1, RAX), jit_fp_disp(op->rd));
-    x86_rm(&j->a, 0xc7, false, 0, RBP, jit_fp_disp(op->rd) + 4);
+    jit_field(j, X_STORE, false, jit_source(j, op->rs1, RAX), jit_f_disp(op->rd));
+    x86_rm(&j->a, 0xc7, false, 0, RBP, jit_f_disp(op->rd) + 4);
     x86_u32(&j->a, UINT32_MAX);
     return true;
 }
@@ -290,7 +330,7 @@ static bool jit_fcvt_d_w(Jit *j, const Op *op)
         return false;
     }
     x86_rr(&j->a, SSE_FROM_INT | X_F2, false, XMM0, jit_source(j, op->rs1, RAX));
-    jit_field(j, (0x11u | X_0F | X_F2), false, XMM0, jit_fp_disp(op->rd)); /* movsd to memory */
+    jit_f_write(j, op->rd, XMM0);
     return true;
 }
 
@@ -301,7 +341,7 @@ static bool jit_fcvt_d_wu(Jit *j, const Op *op)
     }
     x86_rr(&j->a, X_MOV, false, RAX, jit_source(j, op->rs1, RAX));
     x86_rr(&j->a, SSE_FROM_INT | X_F2, true, XMM0, RAX);
-    jit_field(j, (0x11u | X_0F | X_F2), false, XMM0, jit_fp_disp(op->rd));
+    jit_f_write(j, op->rd, XMM0);
     return true;
 }
 
@@ -317,7 +357,7 @@ static bool jit_fp_to_int(Jit *j, const Op *op, bool dbl, bool wide)
     if (!dbl) {
         jit_fp_boxed(j, &s, op->rs1);
     }
-    jit_field(j, SSE_TO_INT | SSE_F(dbl), wide, RAX, jit_fp_disp(op->rs1));
+    jit_fp_with(j, SSE_TO_INT | SSE_F(dbl), dbl, RAX, op->rs1, wide);
     x86_imm(&j->a, G_CMP, wide, RAX, 1);
     jit_slow(j, &s, 0); /* jo: only the most negative value minus one overflows */
     if (!wide) {
@@ -356,7 +396,7 @@ static bool jit_fcvt_d_s(Jit *j, const Op *op)
     }
     jit_fp_guard(j, &s, (op->aux & 7) == FRM_DYN);
     jit_fp_boxed(j, &s, op->rs1);
-    jit_field(j, SSE_CONVERT | X_F3, false, XMM0, jit_fp_disp(op->rs1));
+    jit_field(j, SSE_CONVERT | X_F3, false, XMM0, jit_f_disp(op->rs1));
     jit_fp_result(j, &s, op, true, true);
     return jit_slow_done(j, &s);
 }
@@ -369,7 +409,7 @@ static bool jit_fcvt_s_d(Jit *j, const Op *op)
         return false;
     }
     jit_fp_guard(j, &s, (op->aux & 7) == FRM_DYN);
-    jit_field(j, SSE_CONVERT | X_F2, false, XMM0, jit_fp_disp(op->rs1));
+    jit_field(j, SSE_CONVERT | X_F2, false, XMM0, jit_f_disp(op->rs1));
     jit_fp_result(j, &s, op, false, false);
     return jit_slow_done(j, &s);
 }

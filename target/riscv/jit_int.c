@@ -458,27 +458,35 @@ static bool jit_czero_nez(Jit *j, const Op *op)
 
 /* --- branches and jumps --- */
 
-static bool jit_branch(Jit *j, const Op *op, unsigned cc)
+uint8_t *jit_emit_condition(Jit *j, const Op *op, bool inverted)
 {
+    static const uint8_t cc[] = { CC_E, CC_NE, CC_L, CC_GE, CC_B, CC_AE };
+    unsigned number = op->id - (op->id >= OP_BEQ_FAR ? OP_BEQ_FAR : OP_BEQ);
+
     jit_compare(j, op->rs1, op->rs2);
-    jit_exit_tail(j, x86_jcc(&j->a, cc));
+    return x86_jcc(&j->a, cc[number] ^ inverted); /* bit 0 of a condition inverts it */
+}
+
+/* Return whether the operation repeats the block as a loop. */
+static bool jit_repeats(const Jit *j)
+{
+    return j->loop == jit_op_index(j) && !j->alone;
+}
+
+static bool jit_branch(Jit *j, const Op *op)
+{
+    if (jit_repeats(j)) {
+        return jit_emit_loop_end(j, op);
+    }
+    jit_exit_tail(j, jit_emit_condition(j, op, false));
     return true;
 }
 
-#define JIT_BRANCH(id, cc)                                                                         \
-    static bool jit_##id(Jit *j, const Op *op)                                                     \
-    {                                                                                              \
-        return jit_branch(j, op, cc);                                                              \
-    }
-JIT_BRANCH(beq, CC_E)
-JIT_BRANCH(bne, CC_NE)
-JIT_BRANCH(blt, CC_L)
-JIT_BRANCH(bge, CC_GE)
-JIT_BRANCH(bltu, CC_B)
-JIT_BRANCH(bgeu, CC_AE)
-
 static bool jit_jal(Jit *j, const Op *op)
 {
+    if (jit_repeats(j)) {
+        return jit_emit_loop_end(j, op);
+    }
     if (op->rd != X_DUMP) {
         jit_constant(j, op, j->b->va + op->off * 2 + op->rs2);
     }
@@ -602,18 +610,18 @@ static JitEmit *const jit_int_table[OP_COUNT] = {
     [OP_BEXTI] = jit_bexti,
     [OP_CZERO_EQZ] = jit_czero_eqz,
     [OP_CZERO_NEZ] = jit_czero_nez,
-    [OP_BEQ] = jit_beq,
-    [OP_BNE] = jit_bne,
-    [OP_BLT] = jit_blt,
-    [OP_BGE] = jit_bge,
-    [OP_BLTU] = jit_bltu,
-    [OP_BGEU] = jit_bgeu,
-    [OP_BEQ_FAR] = jit_beq,
-    [OP_BNE_FAR] = jit_bne,
-    [OP_BLT_FAR] = jit_blt,
-    [OP_BGE_FAR] = jit_bge,
-    [OP_BLTU_FAR] = jit_bltu,
-    [OP_BGEU_FAR] = jit_bgeu,
+    [OP_BEQ] = jit_branch,
+    [OP_BNE] = jit_branch,
+    [OP_BLT] = jit_branch,
+    [OP_BGE] = jit_branch,
+    [OP_BLTU] = jit_branch,
+    [OP_BGEU] = jit_branch,
+    [OP_BEQ_FAR] = jit_branch,
+    [OP_BNE_FAR] = jit_branch,
+    [OP_BLT_FAR] = jit_branch,
+    [OP_BGE_FAR] = jit_branch,
+    [OP_BLTU_FAR] = jit_branch,
+    [OP_BGEU_FAR] = jit_branch,
     [OP_JAL] = jit_jal,
     [OP_JAL_FAR] = jit_jal,
     [OP_JALR] = jit_jalr,

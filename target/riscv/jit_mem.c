@@ -157,17 +157,14 @@ static bool jit_sd(Jit *j, const Op *op)
 
 /* --- floating point --- */
 
-static int32_t jit_f_disp(unsigned f)
-{
-    return JIT_FIELD(f) + (int32_t)f * 8;
-}
-
 static bool jit_fld(Jit *j, const Op *op)
 {
     uint8_t *miss = jit_address(j, op, TLB_READ, 8);
+    int to = jit_f_target(j, op->rd);
+    unsigned xmm = to >= 0 ? (unsigned)to : 0;
 
-    x86_rm(&j->a, X_MOV, true, RCX, j->base, j->disp);
-    jit_field(j, X_STORE, true, RCX, jit_f_disp(op->rd));
+    x86_rm(&j->a, SSE_LOAD | X_F2, false, xmm, j->base, j->disp);
+    jit_field(j, SSE_STORE | X_F2, false, xmm, jit_f_disp(op->rd));
     jit_complete(j, miss);
     return true;
 }
@@ -187,29 +184,34 @@ static bool jit_flw(Jit *j, const Op *op)
     return true;
 }
 
-static bool jit_store_f(Jit *j, const Op *op, bool wide)
+static bool jit_fsw(Jit *j, const Op *op)
 {
-    uint8_t *miss = jit_address(j, op, TLB_WRITE, wide ? 8 : 4);
+    uint8_t *miss = jit_address(j, op, TLB_WRITE, 4);
 
-    jit_field(j, X_MOV, wide, RCX, jit_f_disp(op->rs2));
-    x86_rm(&j->a, X_STORE, wide, RCX, j->base, j->disp);
+    jit_field(j, X_MOV, false, RCX, jit_f_disp(op->rs2));
+    x86_rm(&j->a, X_STORE, false, RCX, j->base, j->disp);
     jit_complete(j, miss);
     return true;
 }
 
-static bool jit_fsw(Jit *j, const Op *op)
-{
-    return jit_store_f(j, op, false);
-}
-
 static bool jit_fsd(Jit *j, const Op *op)
 {
-    return jit_store_f(j, op, true);
+    uint8_t *miss = jit_address(j, op, TLB_WRITE, 8);
+
+    x86_rm(&j->a, SSE_STORE | X_F2, false, jit_f_source(j, op->rs2, 0), j->base, j->disp);
+    jit_complete(j, miss);
+    return true;
 }
 
 /* With FS off, rv_jit_op() reports the trap. */
 static bool jit_fp_check(Jit *j, const Op *op)
 {
+    if (!j->alone) {
+        if (!j->loop) {
+            jit_emit_float_check(j, jit_op_index(j));
+        }
+        return true;
+    }
     jit_field(j, X_MOV, true, RAX, JIT_FIELD(mstatus));
     x86_rr(&j->a, 0xf7, false, 0, RAX); /* test eax, FS */
     x86_u32(&j->a, (uint32_t)MSTATUS_FS);

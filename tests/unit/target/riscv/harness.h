@@ -90,14 +90,19 @@ static inline uint64_t ram_load(Hart *h, uint64_t pa, unsigned size)
 
 /* --- assembling --- */
 
-static inline uint32_t match_of(const char *text)
+static inline const IsaRow *row_of(const char *text)
 {
     for (size_t i = 0; i < isa_n_rows; i++) {
         if (g_str_equal(isa_rows[i].text, text)) {
-            return isa_rows[i].match;
+            return &isa_rows[i];
         }
     }
     g_error("no instruction '%s'", text);
+}
+
+static inline uint32_t match_of(const char *text)
+{
+    return row_of(text)->match;
 }
 
 static inline uint32_t r_type(const char *text, unsigned rd, unsigned rs1, unsigned rs2)

@@ -46,6 +46,7 @@ typedef struct Pair {
     unsigned start; /* offset of the block in it */
     unsigned at;    /* offset of the next instruction */
     bool copies;    /* most instructions are those of a loop that copies */
+    bool floats;    /* most instructions are operations on doubles, or load or store them */
     uint64_t tdata1[TRIGGERS], tdata2[TRIGGERS]; /* before each execution */
     uint64_t enabled;                            /* mstatus: interrupts, which triggers require */
     uint64_t medeleg, stateen;
@@ -172,6 +173,38 @@ static uint32_t lock_copy_word(Pair *p)
     return i_type("addi", pointers[lock_below(p, G_N_ELEMENTS(pointers))], base, step & 0xfff);
 }
 
+/* An instruction on doubles with few registers, so that most operands are results; some are of
+ * another format, and some have a rounding mode of their own. */
+static uint32_t lock_float_word(Pair *p)
+{
+    static const char *const names[] = {
+        "fadd.d",   "fsub.d",   "fmul.d",   "fdiv.d",   "fsqrt.d",   "fmadd.d",  "fmsub.d",
+        "fnmadd.d", "fnmsub.d", "feq.d",    "flt.d",    "fle.d",     "fsgnj.d",  "fsgnjn.d",
+        "fsgnjx.d", "fmv.x.d",  "fmv.d.x",  "fcvt.d.w", "fcvt.d.wu", "fcvt.w.d", "fcvt.l.d",
+        "fmin.d",   "fadd.s",   "fcvt.d.s", "fcvt.s.d", "fcvt.d.l",  "fclass.d", "fmv.w.x",
+    };
+    static const uint8_t modes[] = { 7, 7, 7, 7, 0, 0, 1, 5 };
+    static const uint8_t bases[] = { 5, 7, 8, 14 };
+    bool usual = lock_below(p, 8) != 0;
+    unsigned f = (usual ? 8 : 0) + lock_below(p, usual ? 6 : 32);
+
+    if (lock_below(p, 4) == 0) {
+        unsigned base = bases[lock_below(p, G_N_ELEMENTS(bases))];
+        int32_t offset = ((int32_t)lock_below(p, 16) - 8) * 8;
+        return lock_below(p, 2) ? i_type("fld", f, base, offset & 0xfff)
+                                : s_type("fsd", f, base, offset);
+    }
+    const char *name = names[lock_below(p, lock_below(p, 4) ? 21 : G_N_ELEMENTS(names))];
+    uint32_t random = g_rand_int(p->rand);
+    const IsaRow *row = row_of(name);
+    uint32_t numbers = f << 7 | (8 + (random >> 8 & 3)) << 15 | (8 + (random >> 16) % 6) << 20 |
+                       (8 + (random >> 24) % 6) << 27;
+    if (random & 1) { /* fmv, fneg, fabs */
+        numbers = (numbers & ~(31u << 20)) | (numbers >> 15 & 31) << 20;
+    }
+    return row->match | (~row->mask & (numbers | (uint32_t)modes[random >> 4 & 7] << 12));
+}
+
 static uint32_t lock_csr_word(Pair *p)
 {
     static const uint16_t csrs[] = {
@@ -217,6 +250,10 @@ static void lock_any(Pair *p)
         lock_emit(p, lock_copy_word(p));
         return;
     }
+    if (p->floats && lock_below(p, 8)) {
+        lock_emit(p, lock_below(p, 8) ? lock_float_word(p) : lock_copy_word(p));
+        return;
+    }
     switch (lock_below(p, 16)) {
     case 0:
     case 1:
@@ -257,7 +294,8 @@ static void lock_triggers(Pair *p)
     p->stateen = lock_below(p, 2) ? UINT64_MAX : 0;
 }
 
-/* A page of c.ebreak with the block, which is a loop in one case of eight. */
+/* A page of c.ebreak with the block, which is a loop in one case of eight, or of two if it is of
+ * floating point. */
 static void lock_block(Pair *p)
 {
     uint8_t fill[RAM_PAGE_SIZE];
@@ -268,18 +306,22 @@ static void lock_block(Pair *p)
         fill[i + 1] = 0x90;
     }
     p->copies = lock_below(p, 4) == 0;
+    p->floats = lock_below(p, 4) == 0;
     p->page = CODE_AREA + lock_below(p, CODE_PAGES) * RAM_PAGE_SIZE;
     lock_write(p, p->page, fill, sizeof(fill));
     p->start = lock_below(p, 16) ? lock_below(p, 0x700) * 2 : 0xff0 + lock_below(p, 8) * 2;
     p->at = p->start;
-    bool loop = lock_below(p, 8) == 0 && p->start < 0xe00;
+    bool loop = lock_below(p, p->floats ? 2 : 8) == 0 && p->start < 0xe00;
     if (loop) {
         lock_emit(p, i_type("addi", LOOP_REG, LOOP_REG, 0xfff));
     }
     for (unsigned i = 0; i < n && p->at < RAM_PAGE_SIZE - 4; i++) {
         lock_any(p);
     }
-    if (loop) {
+    if (loop && p->floats && lock_below(p, 4) == 0) { /* left before its end, which is a jump */
+        lock_emit(p, b_type("beq", LOOP_REG, 0, 8));
+        lock_emit(p, j_type("jal", 0, (int32_t)p->start - (int32_t)p->at));
+    } else if (loop) {
         lock_emit(p, b_type("bne", LOOP_REG, 0, (int32_t)p->start - (int32_t)p->at));
     }
     if (p->start >= 0xff0) { /* the second half of an instruction that crosses the page */
@@ -358,9 +400,11 @@ static void lock_state(Pair *p, unsigned mode)
 {
     uint64_t x[32], f[32], base = p->page;
     unsigned flags = lock_below(p, 32), frm = lock_below(p, 3) ? 0 : lock_below(p, 8);
-    bool fp_off = lock_below(p, 32) == 0, window = mode && lock_below(p, 2);
+    static const uint8_t fs_values[] = { 0, 1, 1, 1, 2, 3, 3, 3 };
+    uint64_t fs = lock_below(p, 4) ? fs_values[1 + lock_below(p, 7)] : fs_values[lock_below(p, 8)];
+    bool window = mode && lock_below(p, 2);
     uint64_t menvcfg = lock_below(p, 8) ? ENVCFG_CBZE : 0, senvcfg = lock_below(p, 8) ? menvcfg : 0;
-    uint64_t loops = 1 + lock_below(p, 4);
+    uint64_t loops = 1 + lock_below(p, lock_below(p, 4) ? 4 : 40);
 
     if (window) {
         base = WINDOW + RAM_PAGE_SIZE * WINDOW_CODE;
@@ -379,7 +423,7 @@ static void lock_state(Pair *p, unsigned mode)
         c->x[STOP_REG] = base + (p->start > 0x800 ? 0x100 : 0xf00);
         c->fflags = flags;
         c->frm = frm;
-        c->mstatus = (fp_off ? 0 : MSTATUS_FS & ~(UINT64_C(1) << 14)) | p->enabled;
+        c->mstatus = fs << 13 | p->enabled;
         c->mepc = c->sepc = c->x[STOP_REG];
         c->mcause = c->mtval = c->sscratch = c->scause = c->stval = 0;
         c->mscratch = EXIT;
