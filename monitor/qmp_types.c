@@ -133,7 +133,7 @@ static struct json_object *type_prop_json(const PlanProp *p)
 
     if (p->kind == PLAN_PROP_BOOL) {
         info.default_value = json_object_new_boolean(p->def != 0);
-    } else if (p->kind <= PLAN_PROP_U64 || p->kind == PLAN_PROP_SIZE) {
+    } else if ((p->kind <= PLAN_PROP_U64 && p->def != UINT64_MAX) || p->kind == PLAN_PROP_SIZE) {
         info.default_value = json_object_new_uint64(p->def);
     }
     return qmp_make_object_property_info(&info);

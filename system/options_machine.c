@@ -171,10 +171,10 @@ static char *cpu_help(const CpuType *only)
         g_string_append_printf(out, "%s%s\n", (*t)->name, only ? " features:" : "");
         for (size_t i = 0; i < (*t)->n_props; i++) {
             const PlanProp *p = &(*t)->props[i];
-            bool fixed = p->same_as || (p->flags & PLAN_PROP_FIXED);
+            bool fixed = p->same_as || (p->flags & PLAN_PROP_FIXED) || p->def == UINT64_MAX;
 
             g_string_append_printf(out, "  %-12s %s", p->name, p->doc);
-            if (p->kind != PLAN_PROP_BOOL) {
+            if (p->kind != PLAN_PROP_BOOL && !fixed) {
                 g_string_append_printf(out, " (default %" G_GUINT64_FORMAT ")", p->def);
             } else if (!fixed) {
                 g_string_append_printf(out, " (default %s)", p->def ? "on" : "off");

@@ -148,7 +148,7 @@ char *cpu_model_canonical(const char *model, const char *defaults, GError **err)
         if (flag) {
             g_string_append(out, given[i] ? "on" : "off");
         } else {
-            g_string_append_printf(out, "%d", given[i]);
+            g_string_append_printf(out, "%u", (unsigned)given[i]);
         }
     }
     return g_string_free(out, FALSE);

@@ -25,6 +25,7 @@ typedef struct ExtRow {
 #define EXT(text, id, place, types, doc) { text, EXT_##id, EXT_IN_##place },
 #define COUNT(text, value, top, doc)
 #define FIXED(text, value, doc)
+#define MASK(text, doc)
 #define ALIAS(text, of)
 static const ExtRow ext_rows[] = {
 #include "target/riscv/ext.def"
@@ -32,6 +33,7 @@ static const ExtRow ext_rows[] = {
 #undef EXT
 #undef COUNT
 #undef FIXED
+#undef MASK
 #undef ALIAS
 
 #define EXT(text, id, place, types, words)                                                         \
@@ -40,6 +42,12 @@ static const ExtRow ext_rows[] = {
     { .name = text, .kind = PLAN_PROP_U32, .def = value, .max = top, .doc = words },
 #define FIXED(text, value, words)                                                                  \
     { .name = text, .kind = PLAN_PROP_BOOL, .flags = PLAN_PROP_FIXED, .def = value, .doc = words },
+#define MASK(text, words)                                                                          \
+    { .name = text,                                                                                \
+      .kind = PLAN_PROP_U32,                                                                       \
+      .def = UINT64_MAX,                                                                           \
+      .max = UINT32_MAX & ~7u,                                                                     \
+      .doc = words },
 #define ALIAS(text, of)                                                                            \
     { .name = text, .kind = PLAN_PROP_BOOL, .same_as = of, .doc = "QEMU's name of " of },
 #define TYPE T_RV64
@@ -70,6 +78,7 @@ const PlanProp rv_props_u54[] = {
 #undef EXT
 #undef COUNT
 #undef FIXED
+#undef MASK
 #undef ALIAS
 
 /* --- combinations --- */
@@ -112,17 +121,35 @@ static bool features_complete(const CpuType *t, uint64_t features, GError **err)
                                              t->name, features_name(missing), list->str);
 }
 
-/* Return the counters of pmu-num, in canonical items or by default. */
-static uint32_t features_counters(const CpuType *t, char **items)
+/* Return the value of a numeric property in canonical items; NULL: it has its default. */
+static const char *features_number(char **items, const char *name)
 {
-    unsigned n = plan_find_prop(t->props, t->n_props, "pmu-num")->def;
-
     for (size_t i = 0; items[i]; i++) {
-        if (g_str_has_prefix(items[i], "pmu-num=")) {
-            n = strtoul(strchr(items[i], '=') + 1, NULL, 10);
+        if (g_str_has_prefix(items[i], name) && items[i][strlen(name)] == '=') {
+            return items[i] + strlen(name) + 1;
         }
     }
-    return ((UINT32_C(1) << n) - 1) << PMU_FIRST;
+    return NULL;
+}
+
+/* Set *counters from pmu-mask or pmu-num in canonical items, or by default. */
+static bool features_counters(const CpuType *t, char **items, uint32_t *counters, GError **err)
+{
+    const char *mask = features_number(items, "pmu-mask"), *num = features_number(items, "pmu-num");
+    guint64 n = num ? g_ascii_strtoull(num, NULL, 10)
+                    : plan_find_prop(t->props, t->n_props, "pmu-num")->def;
+
+    if (mask && num) {
+        return error_set(err, ERROR_USER, "CPU %s: pmu-mask and pmu-num exclude each other",
+                         t->name);
+    }
+    *counters =
+        mask ? (uint32_t)g_ascii_strtoull(mask, NULL, 10) : ((UINT32_C(1) << n) - 1) << PMU_FIRST;
+    return !(*counters & 7) ||
+           error_set(err, ERROR_USER,
+                     "CPU %s: pmu-mask is 0x%x; bits 0 to 2, which are cycle, time and instret, "
+                     "must be 0",
+                     t->name, *counters);
 }
 
 bool rv_features_parse(const CpuType *t, const char *text, RvFeatures *out, GError **err)
@@ -152,10 +179,14 @@ bool rv_features_parse(const CpuType *t, const char *text, RvFeatures *out, GErr
     if (!features_complete(t, set, err)) {
         return false;
     }
-    out->counters = features_counters(t, items);
+    if (!features_counters(t, items, &out->counters, err)) {
+        return false;
+    }
     out->extensions = isa_features(set);
     if ((set & ISA_BIT(EXT_SSCOFPMF)) && !out->counters) {
-        return error_set(err, ERROR_USER, "CPU %s: pmu-num=0 also requires sscofpmf=off", t->name);
+        return error_set(err, ERROR_USER,
+                         "CPU %s: no counters (pmu-num, pmu-mask) also requires sscofpmf=off",
+                         t->name);
     }
     return true;
 }

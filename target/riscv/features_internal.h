@@ -11,6 +11,7 @@
 #define EXT(...)   +1
 #define COUNT(...) +1
 #define FIXED(...) +1
+#define MASK(...)  +1
 #define ALIAS(...) +1
 enum {
     RV_N_PROPS = 0
@@ -19,6 +20,7 @@ enum {
 #undef EXT
 #undef COUNT
 #undef FIXED
+#undef MASK
 #undef ALIAS
 
 /* The properties of the CPU types, with their defaults. */

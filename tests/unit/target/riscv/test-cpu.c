@@ -26,6 +26,10 @@ static void test_features(void)
         { "v=true", "property 'v' is always off" },
         { "pmu-num=30", "property 'pmu-num' is '30'; accepted: 0 to 29" },
         { "sscofpmf=on,pmu-num=0", "also requires sscofpmf=off" },
+        { "sscofpmf=on,pmu-mask=0", "also requires sscofpmf=off" },
+        { "pmu-mask=0x1f", "pmu-mask is 0x1f; bits 0 to 2" },
+        { "pmu-mask=0xffffffff", "property 'pmu-mask' is '0xffffffff'; accepted: 0 to 4294967288" },
+        { "pmu-mask=8,pmu-num=4", "exclude each other" },
         { "mmu=off", "property 'mmu' is always on" },
         { "f=off", "CPU rv64: f=off also requires d=off" },
         { "f=off,zfh=on", "f=off also requires d=off,zfh=off" },
@@ -42,6 +46,11 @@ static void test_features(void)
         g_error_free(err);
     }
     machine_free(m);
+    Hart *masked = hart_new("pmu-mask=0x80000030"), *none = hart_new("pmu-mask=0");
+    g_assert_cmphex(masked->cpu->pmu_mask, ==, 0x80000030);
+    g_assert_cmphex(none->cpu->pmu_mask, ==, 0);
+    hart_free(masked);
+    hart_free(none);
     /* Every property of the table that can change is accepted, both ways. */
     for (size_t i = 0; i < riscv_cpu_type.n_props; i++) {
         const PlanProp *p = &riscv_cpu_type.props[i];
