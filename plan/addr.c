@@ -58,6 +58,11 @@ static const PlanBusRule rules[PLAN_BUS_KINDS] = {
         .name = "SCSI", .doc = "a SCSI bus", .addr = PLAN_ADDR_SCSI,
         .takes = "SCSI disks and CD-ROM drives", .hotplug = PLAN_HOTPLUG_ALWAYS, .suffix = ".0",
     },
+    [PLAN_BUS_USB] = {
+        .name = "usb-bus", .doc = "a USB bus", .addr = PLAN_ADDR_NUMBER, .takes = "USB devices",
+        .hotplug = PLAN_HOTPLUG_ALWAYS, .number_prop = "port", .limit_prop = "p2",
+        .limit_is_last = true, .suffix = ".0",
+    },
     [PLAN_BUS_OTHER] = {
         .name = "other", .doc = "a bus whose addresses are not managed", .takes = "nothing",
     },

@@ -202,6 +202,7 @@ static const CatalogField rule_fields[] = {
     { "prop-reserves-slot0", CATALOG_BOOL, AT(PlanBusRule, prop_reserves_slot0) },
     { "number-prop", CATALOG_STRING_FIELD, AT(PlanBusRule, number_prop) },
     { "limit-prop", CATALOG_STRING_FIELD, AT(PlanBusRule, limit_prop) },
+    { "limit-is-last", CATALOG_BOOL, AT(PlanBusRule, limit_is_last) },
     { "suffix", CATALOG_STRING_FIELD, AT(PlanBusRule, suffix) },
 };
 static const CatalogTable rule_table = TABLE(rule_fields, PlanBusRule);

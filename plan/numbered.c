@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Places that are a number in a property of the device: the ports of a virtio serial bus. The
- * lowest number is the minimum of the property; the highest is the limit that the owner of the bus
- * sets.
+ * Places that are a number in a property of the device: the ports of a virtio serial bus and of a
+ * USB bus. The lowest number is the minimum of the property; the owner of the bus sets the limit.
  */
 #include "plan/internal.h"
 
@@ -11,11 +10,18 @@ static PlanDevice *numbered_holder(const PlanBusNode *node, uint64_t n)
     return g_hash_table_lookup(node->numbers, GUINT_TO_POINTER((guint)n));
 }
 
-static uint64_t numbered_limit(const PlanBusNode *node)
+/* Return the value of the property with the limit. */
+static uint64_t numbered_limit_value(const PlanBusNode *node)
 {
     const PlanValue *v = node->owner ? plan_device_get(node->owner, node->rule->limit_prop) : NULL;
 
     return v ? MIN(v->u, UINT16_MAX) : 0;
+}
+
+/* Return the first number that does not exist. */
+static uint64_t numbered_limit(const PlanBusNode *node)
+{
+    return numbered_limit_value(node) + node->rule->limit_is_last;
 }
 
 static const PlanProp *number_prop(const PlanType *t, const PlanBusRule *rule)
@@ -78,7 +84,7 @@ static bool numbered_fail(const PlanBusNode *node, const PlanDevice *d, const Pl
 
     if (!plan_number_given(d)) {
         return plan_fail(err, "%s: bus '%s' is full: %s=%u of its owner is reached", label,
-                         node->name, node->rule->limit_prop, (unsigned)numbered_limit(node));
+                         node->name, node->rule->limit_prop, (unsigned)numbered_limit_value(node));
     }
     if (holder) {
         return plan_fail(err, "%s: %s=%u on bus '%s' is already used by %s: free there: %s", label,
@@ -88,7 +94,7 @@ static bool numbered_fail(const PlanBusNode *node, const PlanDevice *d, const Pl
                      "%s: %s=%u is beyond the end of bus '%s', whose owner has %s=%u: free "
                      "there: %s",
                      label, p->name, (unsigned)n, node->name, node->rule->limit_prop,
-                     (unsigned)numbered_limit(node), unused);
+                     (unsigned)numbered_limit_value(node), unused);
 }
 
 bool plan_put_numbered(PlanDevice *d, PlanBusNode *node, GError **err)

@@ -40,6 +40,7 @@ const PlanCompat board_compats[] = {
     { "virt-0.1", "virtio-serial-pci-non-transitional", "qemu-layout", "off" },
     { "virt-0.1", "virtio-keyboard-pci", "qemu-layout", "off" },
     { "virt-0.1", "nvme", "qemu-layout", "off" },
+    { "virt-0.1", "qemu-xhci", "qemu-layout", "off" },
     { "virt-0.1", "bochs-display", "qemu-layout", "off" },
     /* Read-only bits of Express functions, and FLR only for endpoints. */
     { "virt-0.1", "*", "x-strict-express", "off" },

@@ -3,7 +3,7 @@
  * The rules of each bus type, in one const table: its places, the devices that it accepts, and
  * whether devices can be plugged while the guest runs.
  *
- * A further address kind (USB, IDE) is a row here and a PlanAddrKind.
+ * A further address kind (IDE) is a row here and a PlanAddrKind.
  */
 #ifndef PLAN_BUS_H
 #define PLAN_BUS_H
@@ -42,7 +42,8 @@ typedef struct PlanBusRule {
     const char *hotplug_prop;
     bool prop_reserves_slot0; /* with hotplug_prop on, slot 0 is reserved for the controller */
     const char *number_prop, *limit_prop; /* NUMBER: of the device, of the owner */
-    const char *suffix;                   /* the bus is named: owner's id + suffix */
+    bool limit_is_last; /* the limit is the highest number; otherwise the number after it */
+    const char *suffix; /* the bus is named: owner's id + suffix */
 } PlanBusRule;
 
 /* Return the rules of a bus type, never NULL; those of PLAN_BUS_NONE for a value out of range. */

@@ -60,6 +60,10 @@ static const Need needs[] = {
     { "nvme", "rp", "drive=d0,serial=s", 0 },
     { "scsi-hd", "sc.0", "drive=d0,serial=s,wwn=1", 0 },
     { "scsi-cd", "sc.0", "scsi-id=1,lun=2", 0 },
+    { "qemu-xhci", "rp", "p2=15,p3=3", 0 },
+    { "usb-kbd", "xhci.0", "port=1", 0 },
+    { "usb-tablet", "xhci.0", "port=2", 0 },
+    { "usb-mouse", "xhci.0", "port=4,usb_version=1", 0 },
 };
 static const DeviceType *subject;
 static unsigned rounds = 1;
@@ -166,6 +170,7 @@ static void start_around(Fixture *f)
     plug_function(f, type("pcie-pci-bridge"), "rp3", "cb", 0, NULL);
     plug_function(f, type("virtio-serial-pci"), "pcie.0", "vs", PCI_DEVFN(4, 0), "max_ports=4");
     plug_function(f, type("virtio-scsi-pci"), "pcie.0", "sc", PCI_DEVFN(6, 0), NULL);
+    plug_function(f, type("qemu-xhci"), "pcie.0", "xhci", PCI_DEVFN(7, 0), NULL);
     f->m->qtest = true; /* let back ends deliver input as if the guest ran */
 }
 
@@ -408,7 +413,7 @@ static PlanMachine *plan_subject(const PlanCatalog *c, const char *settings)
         "pcie-root-port,id=rp,addr=1",   "pcie-root-port,id=rp2,addr=2",
         "x3130-upstream,id=up,bus=rp2",  "pcie-root-port,id=rp3,addr=3",
         "pcie-pci-bridge,id=cb,bus=rp3", "virtio-serial-pci,id=vs,addr=4,max_ports=4",
-        "virtio-scsi-pci,id=sc,addr=6",
+        "virtio-scsi-pci,id=sc,addr=6",  "qemu-xhci,id=xhci,addr=7",
     };
     const Need *n = need_of(subject);
     g_autofree char *dut =

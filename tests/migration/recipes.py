@@ -856,6 +856,91 @@ def numa_checks(m):
             ("memory of node 1", lambda: m.read(0x80080000, 8), 0x1122334455667788)]
 
 
+# --- qemu-xhci ---
+
+XHCI_BAR, XHCI_AT = 0x40000000, RAM + 0x10000
+XHCI_PORT = XHCI_BAR + 0x440 + 0x10 * 3     # port 1 of the bus, as p3=3
+
+
+def xhci_trb(m, ring, index, parameter, status, control):
+    """Place a TRB: ring 0 is that of commands, 1 and 2 those of endpoint 0 and of the interrupt endpoint."""
+    at = XHCI_AT + 0x1000 * ring + 16 * index
+    for offset, size, value in ((0, 8, parameter), (8, 4, status), (12, 4, control | 1)):
+        m.write(at + offset, size, value)
+
+
+def xhci_command(m, index, parameter, control):
+    """Execute a command."""
+    xhci_trb(m, 0, index, parameter, 0, control)
+    m.write(XHCI_BAR + 0x2000, 4, 0)
+
+
+def xhci_poll(m, index):
+    """Offer a TD of the interrupt endpoint."""
+    xhci_trb(m, 2, index, XHCI_AT + 0x8000 + 16 * index, 8, 1 << 10 | 0x24)
+    m.write(XHCI_BAR + 0x2004, 4, 3)
+
+
+def xhci_context(m, index, *words):
+    """Fill a context of the input context."""
+    for n, word in enumerate(words):
+        m.write(XHCI_AT + 0x6000 + 32 * index + 4 * n, 4, word)
+
+
+def xhci_setup(m):
+    """A tablet, configured, with a TD that waits; the wrap timer of MFINDEX; one vector masked and pending."""
+    f = Function(m, 0, 2).enable((0, XHCI_BAR), (1, 0))
+    f.msix(XHCI_BAR + 0x3000, [(RAM + 0x9000, 0x70, 1)])
+    m.write(XHCI_AT + 0x4000, 8, XHCI_AT + 0x3000)      # the segment table of the event ring
+    m.write(XHCI_AT + 0x4008, 8, 32)
+    m.write(XHCI_AT + 0x5008, 8, XHCI_AT + 0x7000)      # the device context of slot 1
+    for at, size, value in ((0x78, 4, 2), (0x70, 8, XHCI_AT + 0x5000), (0x58, 8, XHCI_AT | 1), (0x1028, 4, 1),
+                            (0x1038, 8, XHCI_AT + 0x3000), (0x1030, 8, XHCI_AT + 0x4000), (0x1020, 4, 2),
+                            (0x40, 4, 0x405)):
+        m.write(XHCI_BAR + at, size, value)
+    m.write(XHCI_PORT, 4, 0x210)
+    xhci_command(m, 0, 0, 9 << 10)
+    xhci_context(m, 0, 0, 3)
+    xhci_context(m, 1, 1 << 27, 4 << 16)
+    xhci_context(m, 2, 0, 4 << 3 | 64 << 16, XHCI_AT + 0x1001 & 0xffffffff)
+    xhci_command(m, 1, XHCI_AT + 0x6000, 1 << 24 | 11 << 10)
+    xhci_context(m, 0, 0, 9)
+    xhci_context(m, 1, 3 << 27)
+    xhci_context(m, 4, 0, 7 << 3 | 8 << 16, XHCI_AT + 0x2001 & 0xffffffff)
+    xhci_command(m, 2, XHCI_AT + 0x6000, 1 << 24 | 12 << 10)
+    xhci_trb(m, 1, 0, 0x0001_0900, 8, 2 << 10 | 0x40)
+    xhci_trb(m, 1, 1, 0, 0, 4 << 10 | 0x10000)
+    xhci_trb(m, 1, 2, 0x0a00_0a21, 8, 2 << 10 | 0x40)   # an idle rate of 40 ms
+    xhci_trb(m, 1, 3, 0, 0, 4 << 10 | 0x10000)
+    m.write(XHCI_BAR + 0x2004, 4, 1)
+    xhci_poll(m, 0)
+    m.ask("clock_step 1000000")
+
+
+def xhci_event(m, index):
+    """Return type and code of an event, and the cycle bit."""
+    control = m.read(XHCI_AT + 0x3000 + 16 * index + 12, 4)
+    return (control >> 10 & 63, m.read(XHCI_AT + 0x3000 + 16 * index + 11, 1), control & 1)
+
+
+def xhci_checks(m):
+    """Return checks of registers, contexts, the TD and the timers."""
+    def step():
+        m.ask("clock_step 40000000")
+        return xhci_event(m, 3)
+    return [("usbcmd", lambda: m.read(XHCI_BAR + 0x40, 4), 0x405),
+            ("usbsts", lambda: m.read(XHCI_BAR + 0x44, 4), 0x18),
+            ("the port", lambda: m.read(XHCI_PORT, 4), 0x220e03),
+            ("dcbaap", lambda: m.read(XHCI_BAR + 0x70, 8), XHCI_AT + 0x5000),
+            ("erdp", lambda: m.read(XHCI_BAR + 0x1038, 8), XHCI_AT + 0x3008),
+            ("mfindex", lambda: m.read(XHCI_BAR + 0x1000, 4), 8),
+            ("the pending bit", lambda: m.read(XHCI_BAR + 0x3800, 4), 1),
+            ("no event", lambda: xhci_event(m, 3), (0, 0, 0)),
+            ("the report of the idle rate", step, (32, 13, 1)),
+            ("a command", lambda: xhci_command(m, 3, 0, 23 << 10) or xhci_event(m, 4), (33, 1, 1)),
+            ("the wrap of MFINDEX", lambda: m.ask("clock_step 2048000000") and xhci_event(m, 5), (39, 1, 1))]
+
+
 class Recipe:
     """One golden stream."""
 
@@ -895,4 +980,6 @@ RECIPES = [
     Recipe("extensions-0.3", "virt-0.3", ["-cpu", "rv64,sscofpmf=on,smstateen=on,sdtrig=on"],
            extensions_setup, extensions_checks),
     Recipe("numa-0.3", "virt-0.3", NUMA, numa_setup, numa_checks),
+    Recipe("usb-0.3", "virt-0.3", ["-device", "qemu-xhci,id=usb,addr=2,p2=4,p3=3", "-device", "usb-tablet"],
+           xhci_setup, xhci_checks),
 ]

@@ -127,6 +127,7 @@ struct Machine {
     GPtrArray *objects;                     /* HostObject *, private to host_object.c */
     GArray *power_buttons;                  /* private to power_button.c; NULL: none */
     GArray *keyboards;                      /* private to keyboard.c; NULL: none */
+    GArray *pointers;                       /* private to pointer.c; NULL: none */
     struct VncServer *vnc;                  /* private to ui/; NULL: no VNC server */
     struct KeyQueue *key_queue;             /* private to ui/; NULL: none */
     GPtrArray *displays;                    /* Display *, private to display.c; NULL: none */

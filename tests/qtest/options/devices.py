@@ -17,6 +17,7 @@ MAC = "52:54:00:12:34:99"
 AROUND = {
     "virtio-blk": ["-blockdev", "null-co,node-name=n0,size=1M"],
     "scsi-": ["-device", "virtio-scsi-pci,id=sc", "-blockdev", "null-co,node-name=n0,size=1M"],
+    "usb-": ["-device", "qemu-xhci,id=x"],
     "virtserialport": ["-device", "virtio-serial-pci,id=vs"],
     "virtconsole": ["-device", "virtio-serial-pci,id=vs"],
     "x3130": ["-device", "pcie-root-port,id=rp0,chassis=77,slot=77"],
