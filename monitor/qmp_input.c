@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hw/core/display.h"
+#include "hw/core/pointer.h"
 #include "ui/keys.h"
 
 enum { INPUT_MAX_EVENTS = 1024, INPUT_NO_KEY = 0 };
@@ -67,6 +68,76 @@ bool qmp_send_key(Machine *m, const QmpSendKeyArgs *args, GError **err)
                        err);
 }
 
+/* Check that the machine has the device of a type of event, and that the guest runs. */
+static bool input_device_ready(const Machine *m, const char *type, GError **err)
+{
+    bool absolute = strcmp(type, "abs") == 0, relative = strcmp(type, "rel") == 0;
+
+    if (strcmp(type, "key") == 0)
+        return keyboard_ready(m, err);
+    if ((absolute || !pointer_exists(m, false)) && (relative || !pointer_exists(m, true))) {
+        qmp_set_error(err, QMP_GENERIC_ERROR,
+                      "input-send-event: the machine has no pointing device for an event of type "
+                      "'%s'; use -device %s to add one",
+                      type, relative ? "usb-mouse" : "usb-tablet");
+        return false;
+    }
+    if (!machine_active(m)) {
+        qmp_set_error(err, QMP_GENERIC_ERROR,
+                      "input-send-event: the guest does not run (state %s); use cont first",
+                      run_state_name(m->state));
+        return false;
+    }
+    return true;
+}
+
+/* Report or check an event of a button or of the wheel. */
+static bool input_button(Machine *m, struct json_object *data, bool check, GError **err)
+{
+    static const struct {
+        const char *name;
+        int button, wheel;
+    } rows[] = {
+        { "left", POINTER_LEFT, 0 }, { "middle", POINTER_MIDDLE, 0 }, { "right", POINTER_RIGHT, 0 },
+        { "side", POINTER_SIDE, 0 }, { "extra", POINTER_EXTRA, 0 },   { "wheel-up", 0, 1 },
+        { "wheel-down", 0, -1 },
+    };
+    const char *name = json_object_get_string(json_object_object_get(data, "button"));
+    bool down = json_object_get_boolean(json_object_object_get(data, "down"));
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (strcmp(rows[i].name, name) != 0)
+            continue;
+        if (!check && !rows[i].wheel)
+            pointer_button(m, rows[i].button, down);
+        if (!check && rows[i].wheel && down)
+            pointer_wheel(m, rows[i].wheel);
+        return true;
+    }
+    qmp_set_error(err, QMP_GENERIC_ERROR, "input-send-event: no device has the wheel of '%s'",
+                  name);
+    return false;
+}
+
+/* Report or check a position or a movement. */
+static bool input_move(Machine *m, struct json_object *data, bool absolute, bool check,
+                       GError **err)
+{
+    const char *axis = json_object_get_string(json_object_object_get(data, "axis"));
+    int64_t value = json_object_get_int64(json_object_object_get(data, "value"));
+
+    if (absolute && (value < 0 || value > POINTER_MAX)) {
+        qmp_set_error(err, QMP_GENERIC_ERROR,
+                      "input-send-event: position %" PRIi64 ": 0 to %d are accepted", value,
+                      POINTER_MAX);
+        return false;
+    }
+    if (!check)
+        pointer_move(m, absolute, strcmp(axis, "x") == 0 ? POINTER_X : POINTER_Y,
+                     (int32_t)CLAMP(value, -POINTER_MAX, POINTER_MAX));
+    return true;
+}
+
 /* Report an event, or only check it. */
 static bool input_event(Machine *m, struct json_object *event, bool check, GError **err)
 {
@@ -74,13 +145,12 @@ static bool input_event(Machine *m, struct json_object *event, bool check, GErro
     struct json_object *data = json_object_object_get(event, "data");
     int code;
 
-    if (strcmp(type, "key") != 0) {
-        qmp_set_error(err, QMP_GENERIC_ERROR,
-                      "input-send-event: the machine has no pointing device for an event of type "
-                      "'%s'; only events of type key are accepted",
-                      type);
+    if (check && !input_device_ready(m, type, err))
         return false;
-    }
+    if (strcmp(type, "btn") == 0)
+        return input_button(m, data, check, err);
+    if (strcmp(type, "key") != 0)
+        return input_move(m, data, strcmp(type, "abs") == 0, check, err);
     code = input_key(json_object_object_get(data, "key"), err);
     if (!check && code > INPUT_NO_KEY)
         keyboard_report(m, (uint16_t)code,
@@ -100,12 +170,11 @@ bool qmp_input_send_event(Machine *m, const QmpInputSendEventArgs *args, GError 
                       "input-send-event: %zu events; at most %d are accepted", n, INPUT_MAX_EVENTS);
         return false;
     }
-    if (!keyboard_ready(m, err))
-        return false;
     for (size_t i = 0; i < 2 * n; i++) { /* check all, then report */
         if (!input_event(m, json_object_array_get_idx(args->events, i % n), i < n, err))
             return false;
     }
+    pointer_sync(m);
     return true;
 }
 

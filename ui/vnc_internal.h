@@ -2,7 +2,7 @@
 /*
  * The parts of the VNC server: vnc.c (life, passwords, queries), vnc_listen.c (addresses),
  * vnc_clients.c (clients on the main loop), vnc_thread.c (thread of a client), vnc_handshake.c (its
- * first messages), vnc_view.c (the picture), vnc_keys.c (keys).
+ * first messages), vnc_view.c (the picture), vnc_keys.c (keys), vnc_pointer.c (pointers).
  */
 #ifndef UI_VNC_INTERNAL_H
 #define UI_VNC_INTERNAL_H
@@ -68,9 +68,9 @@ typedef struct VncServer VncServer;
 /* A client is served from its ClientInit. */
 typedef enum VncPhase { VNC_HANDSHAKE, VNC_SERVING, VNC_ENDED } VncPhase;
 
-/* A place for a client. `thread`, `reported`, `peer`, `local`, `pressed`: main loop; `phase`:
- * v->lock; `screen` and the members after `cl`: the thread. The sockets are valid while `thread`
- * is. */
+/* A place for a client. `thread`, `reported`, `peer`, `local`, `pressed`, `pointer_*`: main loop;
+ * `phase`: v->lock; `screen` and the members after `cl`: the thread. The sockets are valid while
+ * `thread` is. */
 typedef struct VncClient {
     VncServer *v;
     rfbScreenInfoPtr screen; /* of this client alone */
@@ -78,18 +78,26 @@ typedef struct VncClient {
     VncPeer peer, local;     /* both ends of the connection */
     VncPhase phase, reported;
     uint8_t pressed[VNC_MAX_CODE / 8]; /* keys that the client holds */
-    int fd, wake;                      /* socket; eventfd */
-    bool served;                       /* was in phase VNC_SERVING; v->lock */
+    bool pointer_placed;               /* the position is known: */
+    uint16_t pointer_x, pointer_y;
+    uint8_t pointer_buttons; /* the button mask of the last message */
+    int fd, wake;            /* socket; eventfd */
+    bool served;             /* was in phase VNC_SERVING; v->lock */
     rfbClientPtr cl;
     uint8_t *pixels; /* that the library encodes */
     uint32_t width, height;
     uint64_t seen; /* seq of `pixels` */
 } VncClient;
 
+/* A key, or a message of the pointer. */
 typedef struct VncKey {
     VncClient *c;
     uint16_t code;
     bool down;
+    bool pointer; /* the members below are valid */
+    uint8_t buttons;
+    uint16_t x, y;
+    uint32_t width, height; /* of the picture */
 } VncKey;
 
 /* m->vnc */
@@ -181,6 +189,11 @@ void vnc_keys_send(VncClient *c, uint16_t code, bool down);
 void vnc_keys_report(VncServer *v);
 void vnc_keys_release(VncClient *c);
 void vnc_keys_stop(VncServer *v);
+/* Pass a message of the pointer to the main loop, as vnc_keys_send(). */
+void vnc_pointer_send(VncClient *c, uint8_t buttons, uint16_t x, uint16_t y);
+/* vnc_pointer.c: report a message of the pointer; release the buttons of a client. Machine lock. */
+void vnc_pointer_report(const VncKey *k);
+void vnc_pointer_release(VncClient *c);
 /* Return whether keys of a client wait. */
 bool vnc_keys_waiting(VncClient *c);
 /* The code of a key symbol of X11; 0: none. */

@@ -66,19 +66,38 @@ uint16_t vnc_key_code(uint32_t symbol)
     return 0;
 }
 
-void vnc_keys_send(VncClient *c, uint16_t code, bool down)
+static void vnc_key_pass(const VncKey *k)
 {
-    VncServer *v = c->v;
+    VncServer *v = k->c->v;
 
-    if (code == 0 || code >= VNC_MAX_CODE)
-        return;
     g_mutex_lock(&v->lock);
     while (v->n_keys == VNC_MAX_KEYS && !v->stopping)
         g_cond_wait(&v->keys_taken, &v->lock);
     if (!v->stopping)
-        v->keys[v->n_keys++] = (VncKey){ c, code, down };
+        v->keys[v->n_keys++] = *k;
     g_mutex_unlock(&v->lock);
     vnc_wake_main_any(v);
+}
+
+void vnc_keys_send(VncClient *c, uint16_t code, bool down)
+{
+    VncKey k = { .c = c, .code = code, .down = down };
+
+    if (code > 0 && code < VNC_MAX_CODE)
+        vnc_key_pass(&k);
+}
+
+void vnc_pointer_send(VncClient *c, uint8_t buttons, uint16_t x, uint16_t y)
+{
+    VncKey k = { .c = c,
+                 .pointer = true,
+                 .buttons = buttons,
+                 .x = x,
+                 .y = y,
+                 .width = (uint32_t)c->screen->width,
+                 .height = (uint32_t)c->screen->height };
+
+    vnc_key_pass(&k);
 }
 
 /* --- the main loop --- */
@@ -99,6 +118,10 @@ static bool vnc_key_report(const VncKey *k)
 {
     bool held = k->c->pressed[k->code / 8] >> k->code % 8 & 1;
 
+    if (k->pointer) {
+        vnc_pointer_report(k);
+        return true;
+    }
     if (!keyboard_ready(k->c->v->m, NULL) || (!k->down && !held))
         return true;
     if (!keyboard_report(k->c->v->m, k->code, k->down))
@@ -206,6 +229,7 @@ void vnc_keys_release(VncClient *c)
         if (vnc_key_hold(c, code, false))
             vnc_key_release_later(c->v, code);
     }
+    vnc_pointer_release(c);
 }
 
 void vnc_keys_stop(VncServer *v)

@@ -99,12 +99,14 @@ static bool vnc_read_qemu(VncClient *c)
     return true;
 }
 
-/* Machines have no pointing device. */
-static bool vnc_skip_pointer(VncClient *c)
+static bool vnc_read_pointer(VncClient *c)
 {
     rfbPointerEventMsg m;
 
-    return vnc_read(c, &m, sz_rfbPointerEventMsg);
+    if (!vnc_read(c, &m, sz_rfbPointerEventMsg))
+        return false;
+    vnc_pointer_send(c, m.buttonMask, ntohs(m.x), ntohs(m.y));
+    return true;
 }
 
 /* Guests have no clipboard. */
@@ -156,7 +158,7 @@ static bool vnc_message(VncClient *c)
     case rfbKeyEvent:
         return vnc_read_key(c);
     case rfbPointerEvent:
-        return vnc_skip_pointer(c);
+        return vnc_read_pointer(c);
     case rfbClientCutText:
         return vnc_skip_text(c);
     case rfbQemuEvent:

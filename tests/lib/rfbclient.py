@@ -129,6 +129,10 @@ class RfbClient:
         """Press or release a key."""
         self.send(struct.pack(">BBxxI", 4, down, symbol))
 
+    def pointer(self, x: int, y: int, buttons: int = 0) -> None:
+        """Send a position and a button mask."""
+        self.send(struct.pack(">BBHH", 5, buttons, x, y))
+
     def qemu_key(self, symbol: int, number: int, down: bool) -> None:
         """Press or release a key with a scan code."""
         self.send(struct.pack(">BBHII", 255, 0, down, symbol, number))

@@ -30,6 +30,11 @@ def event(name, down=True):
     return {"type": "key", "data": {"down": down, "key": key(name)}}
 
 
+def move(kind, value):
+    """Return an InputEvent of a pointing device."""
+    return {"type": kind, "data": {"axis": "x", "value": value}}
+
+
 def refused(machine, reason, command, **arguments):
     """Check that a command fails with a reason."""
     try:
@@ -72,6 +77,8 @@ def main():
         refused(machine, "hold time 60001", "send-key", keys=[key("a")], **{"hold-time": 60001})
         refused(machine, "no pointing device", "input-send-event", events=[
             event("a"), {"type": "btn", "data": {"down": True, "button": "left"}}])
+        refused(machine, "no pointing device for an event of type 'rel'; use -device usb-mouse",
+                "input-send-event", events=[move("rel", 1)])
         refused(machine, "at most 1024", "input-send-event", events=[event("a")] * 1025)
         refused(machine, "no display", "input-send-event", device="x", events=[])
         check("key 'foo' is unknown" in hmp(machine, "sendkey ctrl-foo"), "sendkey foo")
@@ -79,7 +86,19 @@ def main():
         check("1 to 60000" in hmp(machine, "sendkey a 0"), "sendkey a 0")
     with Emulator(EMULATOR, OPTIONS, console=False) as machine:
         refused(machine, "-device virtio-keyboard-pci", "send-key", keys=[key("a")])
+        refused(machine, "-device usb-tablet", "input-send-event", events=[move("abs", 1)])
         refused(machine, "-device virtio-keyboard-pci", "input-send-event", events=[event("a")])
+    usb = ["-device", "qemu-xhci", "-device", "usb-tablet", "-device", "usb-kbd"]
+    with Emulator(EMULATOR, OPTIONS + usb, console=False) as machine:
+        left = {"type": "btn", "data": {"down": True, "button": "left"}}
+        machine.qmp.command("input-send-event", events=[move("abs", 32767), left, event("a")])
+        machine.qmp.command("send-key", keys=[key("power")])
+        refused(machine, "position 32768: 0 to 32767", "input-send-event", events=[move("abs", 32768)])
+        refused(machine, "-device usb-mouse", "input-send-event", events=[move("rel", 1)])
+        refused(machine, "the wheel of 'wheel-left'", "input-send-event", events=[
+            {"type": "btn", "data": {"down": True, "button": "wheel-left"}}])
+    with Emulator(EMULATOR, ["-M", "virt", "-m", "16", "-S", *usb], console=False) as machine:
+        refused(machine, "the guest does not run", "input-send-event", events=[left])
 
 
 if __name__ == "__main__":

@@ -575,5 +575,18 @@ def test_keys(folder):
             check(len(clients(machine)) == 1, "no client")
 
 
+def test_pointers(folder):
+    """More messages of pointers than wait are accepted, with and without a pointing device."""
+    for options in ([], ["-device", "qemu-xhci", "-device", "usb-tablet"]):
+        with server(folder, *options) as (machine, path):
+            with RfbClient(path) as client:
+                client.start()
+                for at in range(500):
+                    client.pointer(at, 500 - at, at & 31)
+                client.request()
+                client.update()
+            machine.qmp.command("query-status")
+
+
 if __name__ == "__main__":
     sys.exit(run(globals(), "vnc", sys.argv[1:]))
