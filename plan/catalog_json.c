@@ -51,8 +51,8 @@ struct CatalogTable {
 static const char *const prop_kind_names[] = { "bool",       "u8",   "u16",     "u32",  "u64",
                                                "i32",        "size", "string",  "enum", "onoffauto",
                                                "capability", "mac",  "backend", NULL };
-static const char *const prop_flag_names[] = { "required", "host",    "decided",
-                                               "fixed",    "numbers", NULL };
+static const char *const prop_flag_names[] = { "required", "host", "decided", "fixed",
+                                               "numbers",  "text", NULL };
 static const char *const role_names[] = {
     "none",        "endpoint",   "root-port",  "upstream-port", "downstream-port",
     "pcie-bridge", "pci-bridge", "extra-root", "host-bridge",   NULL

@@ -140,6 +140,10 @@ static bool json_fits_prop(const PlanProp *p, struct json_object *value, enum js
         *expected = json_type_array;
         return got == json_type_array && json_all_numbers(value);
     }
+    if (p->flags & PLAN_PROP_TEXT) {
+        *expected = json_type_string;
+        return got == json_type_string || got == json_type_int;
+    }
     switch (p->kind) {
     case PLAN_PROP_BOOL:
         *expected = json_type_boolean;

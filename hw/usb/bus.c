@@ -228,8 +228,13 @@ static void usb_kind_reset(Device *dev, ResetKind kind)
 static bool usb_kind_prop(const DeviceType *type, size_t i, PlanProp *out)
 {
     static const PlanProp rows[] = {
-        PROP_U32(USBDevice, port, "port", 0, 1, USB_MAX_PORTS,
-                 "port of the bus (default: the lowest free one)"),
+        { .name = "port",
+          .kind = PLAN_PROP_U32,
+          .flags = PLAN_PROP_TEXT,
+          .field = FIELD(USBDevice, port, uint32_t),
+          .min = 1,
+          .max = USB_MAX_PORTS,
+          .doc = "port of the bus (default: the lowest free one)" },
         PROP_U32(USBDevice, usb_version, "usb_version", 2, 1, 2, "1: full speed; 2: high speed"),
         PROP_STR(USBDevice, serial, "serial",
                  "serial number (default: contains the address of the controller and the port)"),

@@ -42,6 +42,7 @@ enum {
     PLAN_PROP_HOST = 1 << 1,     /* belongs to the `host` section: the guest cannot see it */
     PLAN_PROP_FIXED = 1 << 3,    /* only the default is accepted */
     PLAN_PROP_NUMBERS = 1 << 4,  /* a string of numbers and ranges; in JSON an array of numbers */
+    PLAN_PROP_TEXT = 1 << 5,     /* a number; in JSON a number or a string */
     PLAN_PROP_DECIDED = 1 << 2,  /* if not given, the device chooses the value when it is created,
                                     and the description then contains it */
 };

@@ -166,6 +166,9 @@ def rng(inner: str = "<backend model='random'>/dev/urandom</backend>") -> str:
     return f"<rng model='virtio'>{inner}</rng>"
 
 
+USB = "<controller type='usb' index='0' model='qemu-xhci'/>"
+
+
 def memory(inner: str) -> str:
     """Return memoryBacking."""
     return f"<memoryBacking>{inner}</memoryBacking>"
@@ -450,7 +453,8 @@ row("virtio-serial vectors", "devices", "<controller type='virtio-serial' vector
 row("virtio-serial driver packed", "devices", "<controller type='virtio-serial'><driver packed='on'/></controller>",
     prop("virtio-serial0", "packed", True))
 row("usb controller none", "devices", "<controller type='usb' model='none'/>", arg("-machine", "usb=off"))
-row("usb controller", "devices", "<controller type='usb' model='qemu-xhci'/>", refused="[uU][sS][bB]|xhci")
+row("usb controller", "devices", "<controller type='usb' model='qemu-xhci'/>", prop("usb", "p2", 4))
+row("usb controller ports", "devices", "<controller type='usb' model='qemu-xhci' ports='5'/>", prop("usb", "p2", 5))
 
 # --- network ---
 
@@ -529,6 +533,10 @@ row("input keyboard", "devices", "<input type='keyboard' bus='virtio'/>",
     query("qom-list", lambda r: any(p["name"] == "input0" for p in r), path="/machine/peripheral"))
 row("input keyboard driver packed", "devices", "<input type='keyboard' bus='virtio'><driver packed='on'/></input>",
     prop("input0", "packed", True))
+row("input tablet usb", "devices", USB + "<input type='tablet' bus='usb'/>", prop("input0", "port", 1))
+row("input mouse usb", "devices", USB + "<input type='mouse' bus='usb'/>", prop("input0", "port", 1))
+row("input keyboard usb, port", "devices",
+    USB + "<input type='keyboard' bus='usb'><address type='usb' bus='0' port='3'/></input>", prop("input0", "port", 3))
 row("input tablet", "devices", "<input type='tablet' bus='virtio'/>", refused="virtio-tablet|tablet")
 row("input mouse", "devices", "<input type='mouse' bus='virtio'/>", refused="virtio-mouse|mouse")
 
