@@ -63,6 +63,11 @@ static const PlanBusRule rules[PLAN_BUS_KINDS] = {
         .hotplug = PLAN_HOTPLUG_ALWAYS, .number_prop = "port", .limit_prop = "p2",
         .limit_is_last = true, .suffix = ".0",
     },
+    [PLAN_BUS_NVME] = {
+        .name = "nvme-bus", .doc = "the namespaces of an nvme controller",
+        .addr = PLAN_ADDR_NUMBER, .takes = "namespaces (nvme-ns)", .hotplug = PLAN_HOTPLUG_ALWAYS,
+        .number_prop = "nsid", .last_number = 256, .limit_is_last = true, .owner_prop = "drive", .suffix = "",
+    },
     [PLAN_BUS_OTHER] = {
         .name = "other", .doc = "a bus whose addresses are not managed", .takes = "nothing",
     },

@@ -203,6 +203,8 @@ static const CatalogField rule_fields[] = {
     { "number-prop", CATALOG_STRING_FIELD, AT(PlanBusRule, number_prop) },
     { "limit-prop", CATALOG_STRING_FIELD, AT(PlanBusRule, limit_prop) },
     { "limit-is-last", CATALOG_BOOL, AT(PlanBusRule, limit_is_last) },
+    { "last-number", CATALOG_FLAGS16, AT(PlanBusRule, last_number) },
+    { "owner-prop", CATALOG_STRING_FIELD, AT(PlanBusRule, owner_prop) },
     { "suffix", CATALOG_STRING_FIELD, AT(PlanBusRule, suffix) },
 };
 static const CatalogTable rule_table = TABLE(rule_fields, PlanBusRule);

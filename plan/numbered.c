@@ -1,21 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Places that are a number in a property of the device: the ports of a virtio serial bus and of a
- * USB bus. The lowest number is the minimum of the property; the owner of the bus sets the limit.
+ * USB bus, and the namespaces of an nvme controller. The lowest number is the minimum of the
+ * property. The owner of the bus, or the bus type, sets the limit.
  */
 #include "plan/internal.h"
 
+enum { NUMBERED_OWN = 1 }; /* the number that the owner of the bus can use itself */
+
+/* Return whether a property of the owner states that it uses a number itself. */
+static bool numbered_owner_uses(const PlanBusNode *node)
+{
+    const char *prop = node->rule->owner_prop;
+    const PlanValue *v = prop && node->owner ? plan_device_get(node->owner, prop) : NULL;
+
+    return v && v->s;
+}
+
 static PlanDevice *numbered_holder(const PlanBusNode *node, uint64_t n)
 {
+    if (n == NUMBERED_OWN && numbered_owner_uses(node)) {
+        return node->owner;
+    }
     return g_hash_table_lookup(node->numbers, GUINT_TO_POINTER((guint)n));
 }
 
-/* Return the value of the property with the limit. */
+/* Return the limit as the property or the rule states it. */
 static uint64_t numbered_limit_value(const PlanBusNode *node)
 {
-    const PlanValue *v = node->owner ? plan_device_get(node->owner, node->rule->limit_prop) : NULL;
+    const char *prop = node->rule->limit_prop;
+    const PlanValue *v = node->owner && prop ? plan_device_get(node->owner, prop) : NULL;
 
-    return v ? MIN(v->u, UINT16_MAX) : 0;
+    return v ? MIN(v->u, UINT16_MAX) : prop ? 0 : node->rule->last_number;
 }
 
 /* Return the first number that does not exist. */
@@ -75,26 +91,32 @@ static char *free_numbers(const PlanBusNode *node, uint64_t first)
     return g_string_free(g_string_append(out, out->len ? "" : "none"), FALSE);
 }
 
+/* Return what limits the numbers of a bus; g_free(). */
+static char *numbered_limit_text(const PlanBusNode *node)
+{
+    const char *prop = node->rule->limit_prop;
+
+    return prop ? g_strdup_printf("%s=%u of its owner", prop, (unsigned)numbered_limit_value(node))
+                : g_strdup_printf("number %u", node->rule->last_number);
+}
+
 static bool numbered_fail(const PlanBusNode *node, const PlanDevice *d, const PlanProp *p,
                           uint64_t n, GError **err)
 {
     g_autofree char *label = plan_device_label(d), *unused = free_numbers(node, p->min);
     const PlanDevice *holder = n < numbered_limit(node) ? numbered_holder(node, n) : NULL;
     g_autofree char *other = holder ? plan_device_label(holder) : NULL;
+    g_autofree char *limit = numbered_limit_text(node);
 
     if (!plan_number_given(d)) {
-        return plan_fail(err, "%s: bus '%s' is full: %s=%u of its owner is reached", label,
-                         node->name, node->rule->limit_prop, (unsigned)numbered_limit_value(node));
+        return plan_fail(err, "%s: bus '%s' is full: %s is reached", label, node->name, limit);
     }
     if (holder) {
         return plan_fail(err, "%s: %s=%u on bus '%s' is already used by %s: free there: %s", label,
                          p->name, (unsigned)n, node->name, other, unused);
     }
-    return plan_fail(err,
-                     "%s: %s=%u is beyond the end of bus '%s', whose owner has %s=%u: free "
-                     "there: %s",
-                     label, p->name, (unsigned)n, node->name, node->rule->limit_prop,
-                     (unsigned)numbered_limit_value(node), unused);
+    return plan_fail(err, "%s: %s=%u is beyond the end of bus '%s', %s: free there: %s", label,
+                     p->name, (unsigned)n, node->name, limit, unused);
 }
 
 bool plan_put_numbered(PlanDevice *d, PlanBusNode *node, GError **err)

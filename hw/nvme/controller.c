@@ -221,6 +221,25 @@ static void nvme_run_changed(void *opaque, bool running, RunState state)
     nvme_continue_all(n);
 }
 
+static bool nvme_init_bus(Nvme *n, GError **err)
+{
+    Device *dev = &n->pci.dev;
+    const char *name = dev->id ? dev->id : dev->place ? dev->place : dev->plan_id;
+
+    if (!bus_init(&n->bus, dev->machine, PLAN_BUS_NVME, name, dev, err)) {
+        return false;
+    }
+    dev->child_bus = &n->bus;
+    return true;
+}
+
+static void nvme_detach_own(Nvme *n)
+{
+    if (n->own.node) {
+        nvme_ns_detach(&n->own);
+    }
+}
+
 static bool nvme_realize(void *dev, GError **err)
 {
     Nvme *n = nvme_of(dev);
@@ -233,6 +252,10 @@ static bool nvme_realize(void *dev, GError **err)
     g_queue_init(&n->due);
     g_queue_init(&n->kept);
     if (n->own.drive && !nvme_ns_attach(&n->own, n, &n->pci.dev, 1, err)) {
+        return false;
+    }
+    if (!nvme_init_bus(n, err)) {
+        nvme_detach_own(n);
         return false;
     }
     mem_init_mmio(&n->doorbells, "nvme-doorbells", NVME_REG_DOORBELLS, &nvme_doorbell_ops, n);
@@ -249,9 +272,9 @@ static void nvme_unrealize(void *dev)
 
     machine_remove_run_fn(n->pci.dev.machine, nvme_run_changed, n);
     bottom_half_cancel(&n->work);
-    if (n->own.node) {
-        nvme_ns_detach(&n->own);
-    }
+    nvme_detach_own(n);
+    n->pci.dev.child_bus = NULL;
+    bus_fini(&n->bus);
     nvme_drain(n);
     nvme_requests_drop(n);
     nvme_queues_free(n);
@@ -264,7 +287,7 @@ static void nvme_reset(void *dev, ResetKind kind)
 
     nvme_clear(n);
     if (kind == RESET_COLD) {
-        n->own.read_bytes = n->own.written_bytes = n->own.reads = n->own.writes = 0;
+        nvme_ns_clear_counters(&n->own);
     }
     n->error_count = 0;
     memset(n->errors, 0, sizeof(n->errors));
@@ -311,13 +334,7 @@ static const PlanProp nvme_props[] = {
     PROP_U8(Nvme, smart_critical_warning, "smart_critical_warning", 0, 0, 0x1f,
             "critical warnings of the SMART log page at reset"),
     PROP_ONOFF(Nvme, write_cache, "write-cache", PLAN_AUTO, "volatile write cache at reset"),
-    PROP_U32(Nvme, own.logical, "logical_block_size", 512, 512, 32768, "bytes of a block"),
-    PROP_U32(Nvme, own.physical, "physical_block_size", 512, 512, 2 << 20, "unit of the medium"),
-    { .name = "share-rw",
-      .kind = PLAN_PROP_BOOL,
-      .flags = PLAN_PROP_HOST,
-      .field = FIELD(Nvme, own.share_rw, bool),
-      .doc = "allow other devices and processes to write to the drive" },
+    NVME_NS_PROPS(Nvme, own),
 };
 
 static const PCIDeviceType nvme_type = {
@@ -341,6 +358,7 @@ static const PCIDeviceType nvme_type = {
     .bars = LIST(nvme_bars),
     .caps = LIST(nvme_caps),
     .link_rows = true,
+    .provides = PLAN_BUS_NVME,
     .n_irqs = 1,
     .update_irq = nvme_update_irq,
     .config_written = nvme_config_written,

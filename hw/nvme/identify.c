@@ -8,7 +8,8 @@
 
 enum { CNS_NAMESPACE = 0, CNS_CONTROLLER = 1, CNS_ACTIVE_LIST = 2, CNS_DESCRIPTORS = 3 };
 enum { SERIAL_AT = 4, MODEL_AT = 24, FIRMWARE_AT = 64, SUBNQN_AT = 768 };
-enum { MDTS_AT = 77, AERL_AT = 259, DESCRIPTOR_UUID = 3, UUID_LEN = 16 };
+enum { MDTS_AT = 77, AERL_AT = 259, EUI64_AT = 120 };
+enum { DESCRIPTOR_EUI64 = 1, DESCRIPTOR_UUID = 3, DESCRIPTOR_HEAD = 4 };
 
 typedef struct NvmeValue {
     uint16_t at;
@@ -93,7 +94,8 @@ static uint16_t nvme_identify_namespace(NvmeRequest *req, uint8_t *data)
         nvme_put(data, at, 2, unit);
     }
     nvme_put(data, 99, 1, ns->read_only); /* NSATTR: write protected */
-    nvme_put(data, 130, 1, ns->shift);    /* LBAF0: LBADS */
+    nvme_put(data, EUI64_AT, 8, GUINT64_TO_BE(ns->eui64));
+    nvme_put(data, 130, 1, ns->shift); /* LBAF0: LBADS */
     return NVME_SUCCESS;
 }
 
@@ -114,10 +116,20 @@ static uint16_t nvme_identify_list(NvmeRequest *req, uint8_t *data)
     return NVME_SUCCESS;
 }
 
-/* Namespace Identification Descriptors: the UUID. */
+static uint8_t *nvme_identify_put_descriptor(uint8_t *at, uint8_t type, const void *value,
+                                             uint8_t len)
+{
+    at[0] = type;
+    at[1] = len;
+    memcpy(at + DESCRIPTOR_HEAD, value, len);
+    return at + DESCRIPTOR_HEAD + len;
+}
+
+/* Namespace Identification Descriptors: the EUI64, if there is one, and the UUID. */
 static uint16_t nvme_identify_descriptors(NvmeRequest *req, uint8_t *data)
 {
     const NvmeNs *ns = nvme_ns_find(req->n, req->cmd.nsid);
+    uint64_t eui64 = ns ? GUINT64_TO_BE(ns->eui64) : 0;
 
     if (req->cmd.nsid == 0 || req->cmd.nsid > NVME_NAMESPACES) {
         return NVME_INVALID_NAMESPACE | NVME_DNR;
@@ -125,9 +137,10 @@ static uint16_t nvme_identify_descriptors(NvmeRequest *req, uint8_t *data)
     if (!ns) {
         return NVME_INVALID_FIELD | NVME_DNR;
     }
-    data[0] = DESCRIPTOR_UUID;
-    data[1] = UUID_LEN;
-    memcpy(data + 4, ns->uuid, UUID_LEN);
+    if (eui64) {
+        data = nvme_identify_put_descriptor(data, DESCRIPTOR_EUI64, &eui64, sizeof(eui64));
+    }
+    nvme_identify_put_descriptor(data, DESCRIPTOR_UUID, ns->uuid, sizeof(ns->uuid));
     return NVME_SUCCESS;
 }
 

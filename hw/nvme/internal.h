@@ -13,6 +13,7 @@
  *   event.c       asynchronous events
  *   io.c          the table of I/O commands
  *   namespace.c   namespaces and their back ends
+ *   ns_device.c   namespaces as devices: nvme-ns
  *   state.c       saved state
  *
  * Commands are fetched in turns of bounded work, as virtio devices do it (docs/architecture.md). At
@@ -67,6 +68,8 @@ typedef struct NvmeNs {
     char *drive;
     uint32_t logical, physical;
     bool share_rw;
+    char *uuid_text; /* of nvme-ns; NULL or "auto": derived */
+    uint64_t eui64;  /* of nvme-ns; 0: none */
     /* back end */
     Nvme *n;
     Device *dev; /* that has the properties */
@@ -76,7 +79,7 @@ typedef struct NvmeNs {
     uint32_t id;
     unsigned shift; /* log2 of logical */
     uint8_t uuid[16];
-    /* SMART: saved with the controller */
+    /* SMART: saved */
     uint64_t read_bytes, written_bytes, reads, writes;
 } NvmeNs;
 
@@ -150,6 +153,7 @@ struct Nvme {
     NvmeError errors[NVME_ERRORS]; /* most recent first */
     /* the rest is derived, or not visible */
     NvmeNs *namespaces[NVME_NAMESPACES + 1]; /* by identifier; 0 is unused */
+    Bus bus;                                 /* of nvme-ns devices */
     MemRegion doorbells;
     BottomHalf work;
     unsigned turn_left, turn_round;
@@ -297,6 +301,9 @@ void nvme_event_log_read(Nvme *n, uint8_t page);
 /* Attach the back end of a namespace. nvme_ns_detach() undoes it, after all requests ended. */
 bool nvme_ns_attach(NvmeNs *ns, Nvme *n, Device *dev, uint32_t id, GError **err);
 void nvme_ns_detach(NvmeNs *ns);
+/* Wait for the requests in flight of a namespace. */
+void nvme_ns_drain(NvmeNs *ns);
+void nvme_ns_clear_counters(NvmeNs *ns);
 /* Return the namespace, or NULL if the identifier is not in use. */
 NvmeNs *nvme_ns_find(const Nvme *n, uint32_t id);
 static inline uint64_t nvme_ns_blocks(const NvmeNs *ns)
@@ -304,7 +311,17 @@ static inline uint64_t nvme_ns_blocks(const NvmeNs *ns)
     return block_size(ns->node) >> ns->shift;
 }
 
+/* Properties of a namespace in the member m of T. */
+#define NVME_NS_PROPS(T, m)                                                                        \
+    PROP_U32(T, m.logical, "logical_block_size", 512, 512, 32768, "bytes of a block"),             \
+        PROP_U32(T, m.physical, "physical_block_size", 512, 512, 2 << 20, "unit of the medium"),   \
+    {                                                                                              \
+        .name = "share-rw", .kind = PLAN_PROP_BOOL, .flags = PLAN_PROP_HOST,                       \
+        .field = FIELD(T, m.share_rw, bool),                                                       \
+        .doc = "allow other devices and processes to write to the drive"                           \
+    }
+
 /* state.c */
-extern const VmState nvme_state;
+extern const VmState nvme_state, nvme_counter_state;
 
 #endif

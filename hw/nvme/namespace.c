@@ -25,6 +25,11 @@ static bool nvme_ns_power_of_two(uint32_t v, uint32_t lo, uint32_t hi)
     return v >= lo && v <= hi && !(v & (v - 1));
 }
 
+static bool nvme_ns_derives_uuid(const NvmeNs *ns)
+{
+    return !ns->uuid_text || strcmp(ns->uuid_text, "auto") == 0;
+}
+
 static bool nvme_ns_check_props(const NvmeNs *ns, GError **err)
 {
     const char *what = NULL;
@@ -33,24 +38,35 @@ static bool nvme_ns_check_props(const NvmeNs *ns, GError **err)
         what = "logical_block_size must be a power of two from 512 to 32768";
     } else if (!nvme_ns_power_of_two(ns->physical, ns->logical, 2 << 20)) {
         what = "physical_block_size must be a power of two, at least logical_block_size";
+    } else if (!nvme_ns_derives_uuid(ns) && !g_uuid_string_is_valid(ns->uuid_text)) {
+        what = "uuid must be a UUID (8-4-4-4-12 hexadecimal digits) or auto";
     }
     return !what || error_set(err, ERROR_USER, "%s: %s", device_name(ns->dev), what);
 }
 
-/* Derive the UUID from the serial number and the identifier, so that it is the same on each host
- * (RFC 4122, version 4 with these bits in place of random ones). */
+/* Read the first digits of a text, which may have separators. */
+static void nvme_ns_read_uuid(NvmeNs *ns, const char *digits)
+{
+    for (unsigned i = 0; i < sizeof(ns->uuid); i++, digits += 2) {
+        digits += *digits == '-';
+        ns->uuid[i] =
+            (uint8_t)(g_ascii_xdigit_value(digits[0]) << 4 | g_ascii_xdigit_value(digits[1]));
+    }
+}
+
+/* Without one in the properties, derive the UUID from the serial number and the identifier, so that
+ * it is the same on each host (RFC 4122, version 4 with these bits in place of random ones). */
 static void nvme_ns_set_uuid(NvmeNs *ns, const Nvme *n)
 {
     g_autofree char *text = g_strdup_printf("nvme:%s:%u", n->serial, ns->id);
     g_autoptr(Sha256) sum = sha256_new();
-    const char *digits;
 
-    sha256_add(sum, text, strlen(text));
-    digits = sha256_text(sum);
-    for (unsigned i = 0; i < sizeof(ns->uuid); i++) {
-        ns->uuid[i] = (uint8_t)(g_ascii_xdigit_value(digits[2 * i]) << 4 |
-                                g_ascii_xdigit_value(digits[2 * i + 1]));
+    if (!nvme_ns_derives_uuid(ns)) {
+        nvme_ns_read_uuid(ns, ns->uuid_text);
+        return;
     }
+    sha256_add(sum, text, strlen(text));
+    nvme_ns_read_uuid(ns, sha256_text(sum));
     ns->uuid[6] = (ns->uuid[6] & 0x0f) | 0x40;
     ns->uuid[8] = (ns->uuid[8] & 0x3f) | 0x80;
 }
@@ -91,6 +107,18 @@ void nvme_ns_detach(NvmeNs *ns)
     block_detach(ns->node, &ns->user);
     ns->n->namespaces[ns->id] = NULL;
     ns->node = NULL;
+}
+
+void nvme_ns_drain(NvmeNs *ns)
+{
+    if (block_in_flight(ns->node)) {
+        block_drain(ns->node);
+    }
+}
+
+void nvme_ns_clear_counters(NvmeNs *ns)
+{
+    ns->read_bytes = ns->written_bytes = ns->reads = ns->writes = 0;
 }
 
 NvmeNs *nvme_ns_find(const Nvme *n, uint32_t id)

@@ -188,8 +188,8 @@ void nvme_drain(Nvme *n)
     for (unsigned i = 1; i <= NVME_NAMESPACES && (n->in_flight || n->flushing); i++) {
         NvmeNs *ns = nvme_ns_find(n, i);
 
-        if (ns && block_in_flight(ns->node)) {
-            block_drain(ns->node);
+        if (ns) {
+            nvme_ns_drain(ns);
         }
     }
 }

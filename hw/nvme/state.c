@@ -269,9 +269,9 @@ static const VmField nvme_counter_fields[] = {
     VM_U64(NvmeNs, reads),
     VM_U64(NvmeNs, writes),
 };
-static const VmState nvme_counter_state = { .name = "nvme-namespace",
-                                            .version = 1,
-                                            .fields = LIST(nvme_counter_fields) };
+const VmState nvme_counter_state = { .name = "nvme-namespace",
+                                     .version = 1,
+                                     .fields = LIST(nvme_counter_fields) };
 static const VmField nvme_fields[] = {
     VM_PCI(Nvme, pci),
     { .name = "registers", .kind = VM_KIND_BANK, .bank = nvme_regs, .n_bank = NVME_REGS },

@@ -105,7 +105,8 @@ static void bootorder_unit(GString *out, const Device *dev)
     else if (g_str_has_prefix(type, "virtio-net"))
         g_string_append(out, "/ethernet-phy@0");
     else if (g_str_has_prefix(type, "nvme"))
-        g_string_append(out, "/namespace@1,0");
+        g_string_append_printf(out, "/namespace@%" G_GINT64_MODIFIER "x,%" G_GINT64_MODIFIER "x",
+                               bootorder_number(dev, "nsid", 1), bootorder_number(dev, "eui64", 0));
 }
 
 bool virt_set_bootorder(Virt *v, GError **err)

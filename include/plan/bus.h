@@ -42,8 +42,11 @@ typedef struct PlanBusRule {
     const char *hotplug_prop;
     bool prop_reserves_slot0; /* with hotplug_prop on, slot 0 is reserved for the controller */
     const char *number_prop, *limit_prop; /* NUMBER: of the device, of the owner */
-    bool limit_is_last; /* the limit is the highest number; otherwise the number after it */
-    const char *suffix; /* the bus is named: owner's id + suffix */
+    uint16_t last_number;                 /* the limit, without limit_prop */
+    bool limit_is_last;     /* the limit is the highest number; otherwise the number after it */
+    const char *owner_prop; /* if this property of the owner is set, number 1 is in use by the owner
+                               itself; or NULL */
+    const char *suffix;     /* the bus is named: owner's id + suffix */
 } PlanBusRule;
 
 /* Return the rules of a bus type, never NULL; those of PLAN_BUS_NONE for a value out of range. */

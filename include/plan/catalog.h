@@ -81,6 +81,7 @@ typedef enum PlanBusKind {
     PLAN_BUS_VIRTIO_MMIO,   /* a virtio MMIO slot of the board: one device, no hotplug */
     PLAN_BUS_SCSI,          /* logical units by channel, target and number */
     PLAN_BUS_USB,           /* devices by port */
+    PLAN_BUS_NVME,          /* namespaces by identifier */
     PLAN_BUS_OTHER,         /* of a type whose addresses are kept as given and not checked */
     PLAN_BUS_KINDS
 } PlanBusKind;

@@ -58,6 +58,7 @@ static const Need needs[] = {
     { "virtio-scsi-pci", "rp", "num_queues=2", 0 },
     { "virtio-scsi-device", "slot1", "num_queues=2,packed=on", 0 },
     { "nvme", "rp", "drive=d0,serial=s", 0 },
+    { "nvme-ns", "nv", "drive=d0,nsid=3", 0 },
     { "scsi-hd", "sc.0", "drive=d0,serial=s,wwn=1", 0 },
     { "scsi-cd", "sc.0", "scsi-id=1,lun=2", 0 },
     { "qemu-xhci", "rp", "p2=15,p3=3", 0 },
@@ -171,6 +172,7 @@ static void start_around(Fixture *f)
     plug_function(f, type("virtio-serial-pci"), "pcie.0", "vs", PCI_DEVFN(4, 0), "max_ports=4");
     plug_function(f, type("virtio-scsi-pci"), "pcie.0", "sc", PCI_DEVFN(6, 0), NULL);
     plug_function(f, type("qemu-xhci"), "pcie.0", "xhci", PCI_DEVFN(7, 0), NULL);
+    plug_function(f, type("nvme"), "pcie.0", "nv", PCI_DEVFN(8, 0), "serial=n");
     f->m->qtest = true; /* let back ends deliver input as if the guest ran */
 }
 

@@ -20,12 +20,32 @@ static void faulty_submit(BlockNode *n, BlockRequest *req)
     block_complete_any(req, failing);
 }
 
+/* Plug namespace 2, or unplug it if it exists. */
+static void fuzz_namespace(NvmeDrv *v)
+{
+    static const char options[] = "nvme-ns,bus=dut,drive=d1,nsid=2";
+    NvmeNs *ns = nvme_ns_find(nvme_dut(v), 2);
+
+    if (ns) {
+        device_unplug(ns->dev);
+    } else {
+        g_autoptr(PlanDevice) plan = plan_device_parse(options, NULL);
+        Device *dev = device_new(v->f.m, device_type_find("nvme-ns"), plan, NULL);
+
+        g_assert_true(device_realize(dev, plan, NULL, NULL));
+    }
+}
+
 static const char *const settings[4] = {
     "drive=d0,serial=s",
     "drive=d0,serial=s,max_ioqpairs=3,msix_qsize=2,aerl=0",
     "drive=d0,serial=s,mdts=1,logical_block_size=4096,physical_block_size=4096",
     "serial=s",
 };
+
+#define FUZZ_DRIVE(id)                                                                             \
+    "{'id':'" id "','file':{'driver':'null-co','size':1048576},'format':'raw','discard':'unmap',"  \
+    "'rerror':'stop'}"
 
 static void fuzz_start(NvmeDrv *v)
 {
@@ -66,6 +86,7 @@ static void fuzz_command(NvmeDrv *v, Input *in)
     unsigned q = input_take(in, 1) % NVME_PAIRS, op = (unsigned)input_take(in, 1);
     NvmeCommand cmd = { .nsid = op & 0x80 ? (uint32_t)input_take(in, 4) : op >> 6 & 1 };
 
+    cmd.nsid += op >> 5 & op >> 6 & 1; /* namespace 2 */
     cmd.opcode = q ? io[op & 7] : admin[op % 10];
     cmd.flags = op & 0x20 ? NVME_PSDT_SGL : op & 0x10 ? (uint8_t)input_take(in, 1) : 0;
     cmd.prp1 = fuzz_address(in);
@@ -119,7 +140,9 @@ static void fuzz_host(NvmeDrv *v, Input *in)
     static const int results[] = { 0, -EIO, -ENOSPC, 0 };
     uint8_t what = (uint8_t)input_take(in, 1);
 
-    if (what & 0x80) {
+    if (what == 0x7f) {
+        fuzz_namespace(v);
+    } else if (what & 0x80) {
         block_resize(block_find(v->f.m, "d0"), (uint64_t)(what & 0x7f) << 16, NULL);
     } else {
         failing = results[what & 3];
@@ -196,17 +219,17 @@ static void fuzz_step(NvmeDrv *v, Input *in, const char *how)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Input in = { data, MIN(size, 4096) };
+    struct json_object *second = json_tokener_parse(FUZZ_DRIVE("d1"));
     NvmeDrv v = { .cid = 0 };
     const char *how = settings[input_take(&in, 1) & 3];
 
     failing = 0;
     faulty = block_raw;
     faulty.submit = faulty_submit;
-    drv_machine(&v.f,
-                "{'id':'d0','file':{'driver':'null-co','size':1048576},'format':'raw',"
-                "'discard':'unmap','rerror':'stop'}",
-                NULL);
-    block_find(v.f.m, "d0")->drv = &faulty;
+    drv_machine(&v.f, FUZZ_DRIVE("d0"), NULL);
+    g_assert_nonnull(block_drive_new(v.f.m, second, false, NULL));
+    json_object_put(second);
+    block_find(v.f.m, "d0")->drv = block_find(v.f.m, "d1")->drv = &faulty;
     nvme_plug(&v, how);
     fuzz_start(&v);
     while (in.left) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""NVMe tests: a controller under a file system, migrated under I/O, plugged and pulled out."""
+"""NVMe tests: a controller under a file system, migrated under I/O, plugged and pulled out; namespaces that are
+plugged."""
 
 import tempfile
 
@@ -107,3 +108,46 @@ def pull_out(machine: Emulator, scratch: str) -> None:
     machine.shell_until("[ ! -e /dev/nvme1n1 ]", 90)
     check("BAD" not in machine.shell("cat /tmp/lognvme1n1"), "other data were read", "")
     qmp.command("blockdev-del", **{"node-name": "hot"})
+
+
+def namespace(scratch: str, name: str, options: str) -> list[str]:
+    """Return a namespace with a disk."""
+    with open(f"{scratch}/{name}.img", "wb") as image:
+        image.truncate(SIZE)
+    return ["-drive", f"if=none,id={name},file={scratch}/{name}.img,format=raw", "-device",
+            f"nvme-ns,id=ns-{name},drive={name}{options}"]
+
+
+@test
+def nvme_namespaces(subject: Subject) -> None:
+    """Namespaces of one controller, migrated under I/O, then plugged and unplugged."""
+    if subject.is_qemu:
+        raise Skip("QEMU's -incoming needs the complete machine on its command line")
+    with tempfile.TemporaryDirectory() as scratch:
+        uri = f"unix:{scratch}/stream"
+        args = arguments(machine=MSI_MACHINE) + ["-device", "nvme,id=c,serial=s"]
+        first, second = namespace(scratch, "a", ""), namespace(scratch, "b", ",bus=c,nsid=7")
+        hot = namespace(scratch, "h", "")[:2]
+        need_devices(subject.program, args + first)
+        with Emulator(subject.program, args + first + second + hot, echo=subject.echo) as source:
+            shell_ready(source)
+            source.shell_until("[ -b /dev/nvme0n2 ]", 60)
+            # Linux counts the names itself, and ignores the UUIDs of this controller.
+            check(source.shell("cat /sys/block/nvme0n2/nsid").strip() == "7", "the identifier", "")
+            source.shell(LOAD + "for d in nvme0n1 nvme0n2; do sh /tmp/io $d >/dev/null 2>&1 </dev/null & done")
+            before = [rounds(source, disk, 1) for disk in ("nvme0n1", "nvme0n2")]
+            with Emulator(subject.program, ["-incoming", uri, *first[:2], *second[:2], *hot], echo=subject.echo) as target:
+                target.qmp.command("query-status")      # the target listens
+                source.qmp.command("migrate", uri=uri)
+                source.migrated()
+                for disk, count in zip(("nvme0n1", "nvme0n2"), before):
+                    rounds(target, disk, count + 1)
+                for _ in range(3):
+                    target.qmp.command("device_add", driver="nvme-ns", id="hot", drive="h", bus="c")
+                    target.shell_until("[ -b /dev/nvme0n3 ]", 60)
+                    target.shell("dd if=/dev/urandom of=/dev/nvme0n3 bs=1M count=4 conv=fsync 2>/dev/null")
+                    target.qmp.command("device_del", id="hot")
+                    target.qmp.wait_event("DEVICE_DELETED", 30)
+                    target.shell_until("[ ! -e /dev/nvme0n3 ]", 60)
+                target.shell("touch /tmp/stop")
+                check("BAD" not in target.shell("cat /tmp/lognvme0n1 /tmp/lognvme0n2"), "other data were read", "")

@@ -622,14 +622,19 @@ def nvme_completion(m, queue, index):
     return (m.read(at, 4), dword & 0xffff, dword >> 17) if dword >> 16 & 1 else None
 
 
-def nvme_setup(m):
-    """Two queue pairs, an event request, no write cache, and a completion for which there is no room."""
+def nvme_enable(m):
+    """Enable the controller with an admin queue."""
     f = Function(m, 0, 2).enable((0, NVME_BAR), (1, 0))
     f.msix(NVME_BAR + 0x2000, [(RAM + 0x9000 + 4 * n, 0x70 + n, n & 1) for n in range(4)])
     m.write(NVME_BAR + 0x24, 4, 15 << 16 | 15)
     m.write(NVME_BAR + 0x28, 8, NVME_QUEUES)
     m.write(NVME_BAR + 0x30, 8, NVME_QUEUES + 0x1000)
     m.write(NVME_BAR + 0x14, 4, 0x460001)
+
+
+def nvme_setup(m):
+    """Two queue pairs, an event request, no write cache, and a completion for which there is no room."""
+    nvme_enable(m)
     nvme_command(m, 0, 0, 5, 1 << 16 | 1, 1 << 16 | 3, NVME_QUEUES + 0x3000)   # two entries, vector 1
     nvme_command(m, 0, 1, 1, 7 << 16 | 1, 1 << 16 | 1, NVME_QUEUES + 0x2000)
     nvme_command(m, 0, 2, 12)
@@ -655,6 +660,25 @@ def nvme_checks(m):
             ("the write cache", lambda: nvme_after(m, 0, 3, nvme_command, m, 0, 4, 10, 6), (0, 5, 0)),
             ("an event", lambda: nvme_after(m, 0, 4, m.write, NVME_BAR + 0x1018, 4, 1), (0x10000, 3, 0)),
             ("the pending bit of vector 1", lambda: m.read(NVME_BAR + 0x3000, 4), 2)]
+
+
+NVME_NS = ["-device", "nvme,id=nv0,serial=golden,addr=2,max_ioqpairs=3,msix_qsize=4", "-device",
+           "nvme-ns,id=ns0,drive=d0,bus=nv0,nsid=3", "-nic", "none"]
+
+
+def nvme_ns_setup(m):
+    """A queue pair, and a read of namespace 3, which has the number of the queue."""
+    nvme_enable(m)
+    nvme_command(m, 0, 0, 5, 7 << 16 | 3, 3 << 16 | 3, NVME_QUEUES + 0x7000)
+    nvme_command(m, 0, 1, 1, 7 << 16 | 3, 3 << 16 | 1, NVME_QUEUES + 0x6000)
+    assert nvme_after(m, 3, 0, nvme_command, m, 3, 0, 2) == (0, 1, 0)
+
+
+def nvme_ns_checks(m):
+    """Return checks of a read, and of the counter of the reads of all namespaces in the SMART log page."""
+    return [("a read", lambda: nvme_after(m, 3, 1, nvme_command, m, 3, 1, 2), (0, 2, 0)),
+            ("the log page", lambda: nvme_after(m, 0, 2, nvme_command, m, 0, 2, 2, 127 << 16 | 2), (0, 3, 0)),
+            ("the reads", lambda: m.read(NVME_DATA + 64, 8), 2)]
 
 
 # --- virtio-serial ---
@@ -969,6 +993,7 @@ RECIPES = [
     Recipe("shpc", "virt-0.1", SHPC, shpc_setup, shpc_checks),
     Recipe("serial", "virt-0.1", SERIAL, serial_setup, serial_checks, SERIAL_HOST),
     Recipe("nvme", "virt-0.2", NVME, nvme_setup, nvme_checks),
+    Recipe("nvme-ns", "virt-0.3", NVME_NS, nvme_ns_setup, nvme_ns_checks),
     Recipe("plic-0.2", "virt-0.2", ENDPOINTS, plic_setup, plic_checks),
     Recipe("ports-0.2", "virt-0.2", PORTS, ports_setup, ports_checks),
     Recipe("links-0.2", "virt-0.2", LINKS, links_setup, links_checks),

@@ -18,6 +18,7 @@ AROUND = {
     "virtio-blk": ["-blockdev", "null-co,node-name=n0,size=1M"],
     "scsi-": ["-device", "virtio-scsi-pci,id=sc", "-blockdev", "null-co,node-name=n0,size=1M"],
     "usb-": ["-device", "qemu-xhci,id=x"],
+    "nvme-ns": ["-device", "nvme,id=nv,serial=1", "-blockdev", "null-co,node-name=n0,size=1M"],
     "virtserialport": ["-device", "virtio-serial-pci,id=vs"],
     "virtconsole": ["-device", "virtio-serial-pci,id=vs"],
     "x3130": ["-device", "pcie-root-port,id=rp0,chassis=77,slot=77"],
@@ -26,7 +27,7 @@ AROUND = {
 }
 GIVEN = {"pxb-pcie": ",bus_nr=128", "virtio-blk": ",drive=n0",
          "scsi-hd": ",drive=n0", "x3130": ",bus=rp0", "xio3130": ",bus=up0",
-         "nvme": ",serial=1", "loader": ",addr=0x80000100,data-len=8"}
+         "nvme-ns": ",drive=n0", "nvme": ",serial=1", "loader": ",addr=0x80000100,data-len=8"}
 # Options and properties of virtio PCI devices that a property requires.
 REQUIRES = {"iommu_platform": ([], ",disable-legacy=on"),
             "ats": (["-device", "pcie-root-port,id=rp0,chassis=77,slot=77"], ",bus=rp0")}

@@ -84,7 +84,7 @@ static void test_messages(void)
         m, "serialport,bus=s.0,nr=6",
         "nr=6 on bus 's.0' is already used by device 'b' (serialport): free there: 1, 3-5, 7-8");
     refused(m, "serialport,bus=s.0,nr=9",
-            "nr=9 is beyond the end of bus 's.0', whose owner has max_ports=9: free there: 1, 3-5");
+            "nr=9 is beyond the end of bus 's.0', max_ports=9 of its owner: free there: 1, 3-5");
     refused(m, "serialport,bus=s.0,nr=0", "use a number from 1 to 30");
     refused(m, "serialport,bus=t.0",
             "there is no bus 't.0': free buses that accept the device now: 's.0'");
