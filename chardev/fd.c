@@ -122,7 +122,7 @@ static void chardev_fd_make_raw(Stdio *s, bool signals)
     s->restore_tty = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
-static bool stdio_taken(Machine *m)
+bool chardev_stdio_taken(Machine *m)
 {
     GPtrArray *set = m->chardevs;
 
@@ -145,7 +145,7 @@ static bool stdio_open(Chardev *c, struct json_object *o, GError **err)
         return false;
     }
     s->flags_in = s->flags_out = -1;
-    if (stdio_taken(c->machine)) {
+    if (chardev_stdio_taken(c->machine)) {
         return error_set(err, ERROR_USER,
                          "character device '%s': stdio is already in use; mux=on shares it", c->id);
     }

@@ -85,6 +85,14 @@ struct json_object *qmp_query_current_machine(Machine *m, GError **err)
     return qmp_make_current_machine_params(&(QmpCurrentMachineParams){ 0 });
 }
 
+/* Return the id of the thread that executes a CPU; before it started, of the process. */
+static int machine_cpu_thread(Cpu *cpu)
+{
+    int thread = g_atomic_int_get(&cpu->thread_id);
+
+    return thread ? thread : getpid();
+}
+
 static struct json_object *machine_cpu_json(Machine *m, Cpu *cpu)
 {
     const PlanMachine *d = monitor_host(m)->description(m);
@@ -93,11 +101,10 @@ static struct json_object *machine_cpu_json(Machine *m, Cpu *cpu)
                                        .has_core_id = true,
                                        .core_id = cpu->index };
     g_autofree char *path = monitor_cpu_path(cpu);
-    int thread = g_atomic_int_get(&cpu->thread_id);
     QmpCpuInfoFast info = { .cpu_index = cpu->index,
                             .props = qmp_make_cpu_instance_properties(&props),
                             .qom_path = path,
-                            .thread_id = thread ? thread : getpid(),
+                            .thread_id = machine_cpu_thread(cpu),
                             .target = "riscv64",
                             .has_x_retired = cpu->type->retired != NULL,
                             .x_retired = cpu->type->retired ? cpu->type->retired(cpu) : 0,
@@ -304,7 +311,8 @@ static void hmp_info_kvm(Machine *m, const char *args, GString *out)
 static void hmp_info_cpus(Machine *m, const char *args, GString *out)
 {
     for (guint i = 0; i < m->cpus->len; i++) {
-        g_string_append_printf(out, "%c CPU #%u: thread_id=%d\n", i ? ' ' : '*', i, getpid());
+        g_string_append_printf(out, "%c CPU #%u: thread_id=%d\n", i ? ' ' : '*', i,
+                               machine_cpu_thread(m->cpus->pdata[i]));
     }
 }
 

@@ -34,7 +34,7 @@ static const struct MachineSwitch {
     size_t field;       /* char * in the Session: "on" or "off"; 0: not stored */
     const char *absent; /* what "on" requires and no machine has; NULL: both values are accepted */
 } machine_switches[] = {
-    { "usb", 0, "USB controller" },
+    { "usb", 0, "a USB controller" },
     { "acpi", 0, "ACPI tables" },
     { "graphics", 0, NULL },
     { "dump-guest-core", offsetof(Session, dump_guest_core), NULL },
@@ -62,7 +62,7 @@ static bool machine_switch_take(Session *s, const struct MachineSwitch *key, con
         return false;
     }
     if (value.b && key->absent) {
-        return error_set(err, ERROR_USER, "-machine %s=%s: no machine has a %s; accepted is off",
+        return error_set(err, ERROR_USER, "-machine %s=%s: no machine has %s; accepted is off",
                          key->key, text, key->absent);
     }
     if (key->field) {

@@ -96,7 +96,9 @@ void process_remove_pidfile(const Session *s)
 
 bool process_write_pidfile(Session *s, GError **err)
 {
-    g_autofree char *text = g_strdup_printf("%d\n", getpid());
+    g_autofree char *text = g_strdup_printf("%d\n", getpid()), *given = s->pidfile;
+
+    s->pidfile = g_canonicalize_filename(given, NULL); /* -daemonize changes the folder */
     int fd = open(s->pidfile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET }; /* all of it, as QEMU does */
     struct stat st;

@@ -482,6 +482,20 @@ static bool add_serial(Session *s, const char *text, unsigned n, GError **err)
     return true;
 }
 
+/* With -nographic, a monitor uses the terminal if nothing else does. Options for other serial ports
+ * do not change that; those for monitors, and -nodefaults, do. */
+static bool open_terminal_monitor(Session *s, GError **err)
+{
+    bool used = s->monitors->len || chardev_stdio_taken(s->m) || s->m->background ||
+                (s->qtest_chardev && g_str_has_prefix(s->qtest_chardev, "stdio"));
+
+    for (guint i = 0; i < s->serials->len; i++) {
+        used = used || g_str_has_prefix(s->serials->pdata[i], "mon:");
+    }
+    return !s->nographic || s->nodefaults || used ||
+           session_add_monitor(s, &(MonitorOption){ .chardev = (char *)"stdio" }, 0, err);
+}
+
 static bool open_chardevs(Session *s, GError **err)
 {
     if (!host_chardevs_create(s, err)) {
@@ -497,7 +511,7 @@ static bool open_chardevs(Session *s, GError **err)
             return false;
         }
     }
-    return true;
+    return open_terminal_monitor(s, err);
 }
 
 static bool open_qtest(Session *s, GError **err)

@@ -66,6 +66,9 @@ bool chardev_del(Machine *m, const char *id, GError **err);
 /** chardev_free_all() - Flush all chardevs for a short time and free them when the process ends. */
 void chardev_free_all(Machine *m);
 
+/** chardev_stdio_taken() - Return whether a chardev uses the terminal. */
+bool chardev_stdio_taken(Machine *m);
+
 /** chardev_find() - Find a chardev by its id or alias; NULL if there is none. */
 Chardev *chardev_find(Machine *m, const char *id);
 

@@ -239,10 +239,13 @@ def check_monitors():
                  ["-chardev", "stdio,id=c,signal=on", "-mon", "c"],
                  ["-chardev", "stdio,id=c,mux=off", "-mon", "c"]):
         assert prompt in run(*base, *args, text="quit\n")[1], args
+    assert prompt in run(*base[:-2], "-nographic", "-serial", "null", text="quit\n")[1]
     for args in (["-nographic"], ["-serial", "mon:stdio"],
                  ["-chardev", "stdio,id=c,mux=on", "-serial", "chardev:c", "-mon", "c"]):
         out = run(*base[:-2], *args, text="\x01cquit\n")[1]
         assert prompt in out, (args, out)
+    with Machine("-nographic", "-serial", "null", base=(*base, "-qmp", "stdio")) as m:
+        assert "compat_monitor1" not in [c["label"] for c in m.qmp("query-chardev")]
     with Machine("-nodefaults", base=(*base, "-qmp", "stdio")) as m:
         assert "serial0" not in [c["label"] for c in m.qmp("query-chardev")]
     with Machine(base=(*base, "-qmp", "stdio")) as m:

@@ -411,8 +411,8 @@ def check_daemonize():
         pidfile = folder / "pid"
         sock = folder / "qmp"
         proc = subprocess.run([PROGRAM, "-M", "none", "-display", "none", "-daemonize", "-pidfile",
-                               str(pidfile), "-qmp", f"unix:{sock},server=on,wait=off"],
-                              check=False, capture_output=True)
+                               pidfile.name, "-qmp", f"unix:{sock},server=on,wait=off"],
+                              check=False, capture_output=True, cwd=folder)
         assert proc.returncode == 0, proc.stderr
         pid = int(pidfile.read_text())
         assert os.getsid(pid) == os.getsid(pid) and Path(f"/proc/{pid}").exists()
