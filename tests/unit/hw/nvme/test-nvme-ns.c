@@ -223,7 +223,8 @@ static void test_ns_kept(void)
     ns_fini(&v);
 }
 
-/* A controller removes its namespaces with itself. The counters of a namespace are reset with power. */
+/* A controller removes its namespaces with itself. The counters of a namespace are reset with
+ * power. */
 static void test_ns_controller(void)
 {
     const NvmeNs *ns;
