@@ -206,6 +206,12 @@ static int file_open_fd(const BlockNode *n, const char *filename)
     return fd;
 }
 
+/* Return whether an image that cannot be written may be readable. */
+static bool file_is_protected(int error)
+{
+    return error == EACCES || error == EROFS || error == EPERM;
+}
+
 static bool file_open_image(BlockNode *n, struct json_object *o, GError **err)
 {
     BlockFile *s = n->priv;
@@ -215,16 +221,15 @@ static bool file_open_image(BlockNode *n, struct json_object *o, GError **err)
         return false;
     }
     s->fd = file_open_fd(n, s->filename);
-    if (s->fd < 0 && !n->read_only && auto_read_only &&
-        (errno == EACCES || errno == EROFS || errno == EPERM)) {
+    if (s->fd < 0 && !n->read_only && auto_read_only && file_is_protected(errno)) {
         n->read_only = true;
         s->fd = file_open_fd(n, s->filename);
     }
     if (s->fd < 0) {
         return error_set_errno(err, errno, "Could not open '%s'%s", s->filename,
-                               n->read_only ? ""
-                                            : " for writing (read-only=on opens it for "
-                                              "reading)");
+                               n->read_only || !file_is_protected(errno)
+                                   ? ""
+                                   : " for writing (read-only=on opens it for reading)");
     }
     return true;
 }

@@ -457,6 +457,41 @@ static bool user_parse_net(const char *text, SlirpConfig *c, GError **err)
     return true;
 }
 
+/* The host and the leases are in the network, and differ. A name server elsewhere is reachable
+ * unless restrict=on. */
+static bool user_check_addresses(const SlirpConfig *c, GError **err)
+{
+    const struct {
+        const char *key;
+        struct in_addr at;
+        bool inside;
+    } rows[] = {
+        { "host", c->vhost, true },
+        { "dhcpstart", c->vdhcp_start, true },
+        { "dns", c->vnameserver, c->restricted },
+    };
+    char text[INET_ADDRSTRLEN];
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const char *name = inet_ntop(AF_INET, &rows[i].at, text, sizeof(text));
+
+        if (rows[i].inside && (rows[i].at.s_addr & c->vnetmask.s_addr) != c->vnetwork.s_addr) {
+            g_autofree char *net = g_strdup(inet_ntoa(c->vnetwork));
+
+            return error_set(err, ERROR_USER, "%s=%s does not belong to the network net=%s/%u",
+                             rows[i].key, name, net,
+                             (unsigned)__builtin_popcount(c->vnetmask.s_addr));
+        }
+        for (unsigned other = 0; other < i; other++) {
+            if (rows[i].at.s_addr == rows[other].at.s_addr) {
+                return error_set(err, ERROR_USER, "%s=%s is the address of %s=, too: use another",
+                                 rows[i].key, name, rows[other].key);
+            }
+        }
+    }
+    return true;
+}
+
 static bool user_fill_config(NetUser *u, struct json_object *o, SlirpConfig *c, GError **err)
 {
     uint32_t net;
@@ -487,7 +522,8 @@ static bool user_fill_config(NetUser *u, struct json_object *o, SlirpConfig *c, 
     u->net = g_strdup(inet_ntoa(c->vnetwork));
     return user_parse_ipv4("host", net_opt(o, "host"), &c->vhost, err) &&
            user_parse_ipv4("dhcpstart", net_opt(o, "dhcpstart"), &c->vdhcp_start, err) &&
-           user_parse_ipv4("dns", net_opt(o, "dns"), &c->vnameserver, err);
+           user_parse_ipv4("dns", net_opt(o, "dns"), &c->vnameserver, err) &&
+           user_check_addresses(c, err);
 }
 
 static void user_close(Netdev *n)

@@ -28,7 +28,7 @@ static const AbsentOption absent_options[] = {
     { "full-screen", "windows on the host", "use -vnc ADDRESS" },
     { "iscsi", "iSCSI disks", "use -drive file=FILE,format=raw" },
     { "k", "keyboard layouts", "keys of -vnc are those of the US layout" },
-    { "mtdblock", "flash memory", "use -drive file=FILE,format=raw,if=virtio" },
+    { "mtdblock", "the interface if=mtd", "use -drive file=FILE,format=raw,if=virtio" },
     { "only-migratable", "a check that all devices can migrate",
       "omit the option: all devices can migrate" },
     { "option-rom", "option ROMs", NULL },

@@ -7,15 +7,40 @@ import pty
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
+import material
 from flowlib import CHANNEL, DISK, FLOWS, IDLE_DOMAIN, NAME, NIC, NO_BALLOON, RNG, SECOND, Second, Test, check, flow
-from rig import SessionDaemon
+from rig import Console, SessionDaemon
 from waiting import until
 
 MIB = 1 << 20
 SESSION_FLOWS = ("start", "suspend", "statistics", "plug_disk", "plug_nic", "save", "managed_save", "restart",
                  "destroy")
 CONTROLLER = "<controller type='scsi' index='1' model='virtio-scsi'/>"
+
+
+@flow("the domain of docs/libvirt.md")
+def documented_domain(t: Test) -> None:
+    """The example starts with the files of this host."""
+    text = (Path(__file__).parents[2] / "docs/libvirt.md").read_text(encoding="utf-8")
+    domain = re.search("<domain.*?</domain>", text, re.DOTALL)[0].replace("<name>guest1<", "<name>documented<")
+    for old, new in (("/srv/guest1/vmlinux", material.debian_kernel()), ("/srv/guest1/disk.img", t.disk),
+                     ("/srv/guest1/initrd.img", material.initramfs("debian")),
+                     ("/usr/local/bin/backplane-system-riscv64", t.emulator),
+                     ("<model type='virtio'/>", f"<model type='virtio'/>{t.rom}")):
+        check(old in domain, f"{old} is not in the example")
+        domain = domain.replace(old, str(new))
+    t.here.run("destroy", NAME, check=False)        # one guest at a time: the host may be small
+    t.a.define(domain)
+    try:
+        t.a.virsh("start", "documented")
+        console = Console(t.a, "documented")
+        console.expect("^BACKPLANE-INIT", 180)
+        console.close()
+    finally:
+        t.a.run("destroy", "documented", check=False)
+        t.a.run("undefine", "documented", check=False)
 
 
 @flow("virsh console")

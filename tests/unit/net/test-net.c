@@ -308,6 +308,13 @@ static void test_refusals(void)
         { "{'type':'user','id':'n','hostfwd':[{'str':{}}]}", "hostfwd={" },
         { "{'type':'user','id':'n','net':'10.0.0.0/40'}", "net=10.0.0.0/40" },
         { "{'type':'user','id':'n','net':'here'}", "net=here" },
+        { "{'type':'user','id':'n','net':'192.168.76.0/24','host':'10.0.0.1'}",
+          "host=10.0.0.1 does not belong to the network net=192.168.76.0/24" },
+        { "{'type':'user','id':'n','dhcpstart':'10.1.1.1'}", "dhcpstart=10.1.1.1 does not" },
+        { "{'type':'user','id':'n','restrict':true,'dns':'10.1.1.1'}", "dns=10.1.1.1 does not" },
+        { "{'type':'user','id':'n','dhcpstart':'10.0.2.2'}",
+          "dhcpstart=10.0.2.2 is the address of host=" },
+        { "{'type':'user','id':'n','dns':'10.0.2.2'}", "dns=10.0.2.2 is the address of host=" },
         { "{'type':'dgram','id':'n','local':{'type':'unix','path':'/tmp/x'},"
           "'remote':{'type':'inet','host':'127.0.0.1','port':'9'}}",
           "addresses of the same type" },
