@@ -20,12 +20,14 @@ NEEDS = {"virtio-blk-pci": "drive=d0", "xio3130-downstream": "bus=up", "x3130-up
          "pxb-pcie": "bus_nr=64", "virtconsole": "bus=vs.0", "virtserialport": "bus=vs.0",
          "nvme": "drive=d0,serial=s", "scsi-hd": "bus=sc.0,drive=d0", "scsi-cd": "bus=sc.0",
          "usb-kbd": "bus=x.0", "usb-tablet": "bus=x.0,port=3", "usb-mouse": "bus=x.0,usb_version=1",
+         "nvme-ns": "bus=nv,drive=d0",
          "loader": "addr=0x80000100,data=1,data-len=1"}
 # The devices that provide the required bus.
 BEFORE = {"bus=rp": ["pcie-root-port,id=rp,chassis=7"],
           "bus=up": ["pcie-root-port,id=rp,chassis=7", "x3130-upstream,id=up,bus=rp"],
           "bus=vs.0": ["virtio-serial-pci,id=vs"],
           **{key: ["qemu-xhci,id=x"] for key in ("bus=x.0", "bus=x.0,port=3", "bus=x.0,usb_version=1")},
+          "bus=nv,drive=d0": ["nvme,id=nv,serial=s"],
           "bus=sc.0": ["virtio-scsi-pci,id=sc"], "bus=sc.0,drive=d0": ["virtio-scsi-pci,id=sc"]}
 HOST = ["-blockdev", "null-co,node-name=d0,size=1048576"]
 WHOLE = ["pcie-root-port,id=rp0,addr=2,chassis=1", "virtio-blk-pci,id=v0,bus=rp0,drive=d0",

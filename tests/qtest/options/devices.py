@@ -54,6 +54,8 @@ def values_of(key: dict) -> list[str]:
     kind = key["kind"]
     if key["name"] in ("romfile", "file"):
         return [ROM.name]
+    if key["name"] == "uuid":
+        return ["auto", "11111111-2222-3333-4444-555555555555"]
     if key["name"] == "addr":
         return ["0x80000200"]       # in RAM
     if key["name"] == "vgamem":
