@@ -144,7 +144,6 @@ static void test_any(void)
         "ObjectPropertyInfo.default-value",
         "Incompatibility.wanted",
         "Incompatibility.have",
-        "InputPointerEvent.data",
         "qom-set-arg.value",
         "result of qom-get",
         NULL,
