@@ -138,9 +138,8 @@ static void disas_put(char *buf, size_t size, const char *text)
 
 static void disas_number(char *buf, size_t size, const char *format, int64_t value)
 {
-    char text[32];
+    g_autofree char *text = g_strdup_printf(format, value);
 
-    snprintf(text, sizeof(text), format, value);
     disas_put(buf, size, text);
 }
 
