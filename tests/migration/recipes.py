@@ -947,11 +947,17 @@ def xhci_event(m, index):
     return (control >> 10 & 63, m.read(XHCI_AT + 0x3000 + 16 * index + 11, 1), control & 1)
 
 
+def xhci_awaited(m, index, act, *args):
+    """Act, and return the event, which a bottom half may write after the act."""
+    act(*args)
+    for _ in range(10000):
+        if xhci_event(m, index)[2]:
+            break
+    return xhci_event(m, index)
+
+
 def xhci_checks(m):
     """Return checks of registers, contexts, the TD and the timers."""
-    def step():
-        m.ask("clock_step 40000000")
-        return xhci_event(m, 3)
     return [("usbcmd", lambda: m.read(XHCI_BAR + 0x40, 4), 0x405),
             ("usbsts", lambda: m.read(XHCI_BAR + 0x44, 4), 0x18),
             ("the port", lambda: m.read(XHCI_PORT, 4), 0x220e03),
@@ -960,9 +966,9 @@ def xhci_checks(m):
             ("mfindex", lambda: m.read(XHCI_BAR + 0x1000, 4), 8),
             ("the pending bit", lambda: m.read(XHCI_BAR + 0x3800, 4), 1),
             ("no event", lambda: xhci_event(m, 3), (0, 0, 0)),
-            ("the report of the idle rate", step, (32, 13, 1)),
-            ("a command", lambda: xhci_command(m, 3, 0, 23 << 10) or xhci_event(m, 4), (33, 1, 1)),
-            ("the wrap of MFINDEX", lambda: m.ask("clock_step 2048000000") and xhci_event(m, 5), (39, 1, 1))]
+            ("the report of the idle rate", lambda: xhci_awaited(m, 3, m.ask, "clock_step 40000000"), (32, 13, 1)),
+            ("a command", lambda: xhci_awaited(m, 4, xhci_command, m, 3, 0, 23 << 10), (33, 1, 1)),
+            ("the wrap of MFINDEX", lambda: xhci_awaited(m, 5, m.ask, "clock_step 2048000000"), (39, 1, 1))]
 
 
 class Recipe:
