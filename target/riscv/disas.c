@@ -3,7 +3,6 @@
  * Instructions as text, in the syntax of assemblers without pseudo-instructions, as
  * "objdump -M no-aliases" shows them (tests/isa/disassembly).
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -136,9 +135,10 @@ static void disas_put(char *buf, size_t size, const char *text)
     snprintf(buf + used, size - used, "%s", text);
 }
 
-static void disas_number(char *buf, size_t size, const char *format, int64_t value)
+static void disas_number(char *buf, size_t size, bool hex, int64_t value)
 {
-    g_autofree char *text = g_strdup_printf(format, value);
+    g_autofree char *text = hex ? g_strdup_printf("0x%" G_GINT64_MODIFIER "x", (uint64_t)value)
+                                : g_strdup_printf("%" G_GINT64_FORMAT, value);
 
     disas_put(buf, size, text);
 }
@@ -199,19 +199,19 @@ static void disas_operand(char kind, const Insn *i, uint64_t pc, char *buf, size
         disas_put(buf, size, isa_f_names[i->rs3]);
         break;
     case 'i':
-        disas_number(buf, size, "%" PRId64, i->imm);
+        disas_number(buf, size, false, i->imm);
         break;
     case 'j':
-        disas_number(buf, size, "0x%" PRIx64, (uint32_t)i->imm >> 12);
+        disas_number(buf, size, true, (uint32_t)i->imm >> 12);
         break;
     case 'n':
-        disas_number(buf, size, "%" PRId64, i->rs1);
+        disas_number(buf, size, false, i->rs1);
         break;
     case 'p':
-        disas_number(buf, size, "0x%" PRIx64, (int64_t)(pc + (uint64_t)(int64_t)i->imm));
+        disas_number(buf, size, true, (int64_t)(pc + (uint64_t)(int64_t)i->imm));
         break;
     case 'h':
-        disas_number(buf, size, "0x%" PRIx64, i->imm);
+        disas_number(buf, size, true, i->imm);
         break;
     case 'c':
         disas_csr((unsigned)i->imm, buf, size);
