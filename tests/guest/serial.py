@@ -27,8 +27,9 @@ def call(path: str) -> socket.socket:
 def both_ways(machine: Emulator, path: str, port: str, data: bytes) -> None:
     """Send data into the guest, whose cat ends when the peer disconnects, and read it back. The
     bytes and the guest's checksum must be the same. The guest reads end-of-file until it has
-    learned of the connection."""
-    machine.shell(f": >/tmp/f; until [ -s /tmp/f ]; do cat {port} >/tmp/f; done &")
+    learned of the connection. The port remains open: the driver discards what arrived when it is
+    closed."""
+    machine.shell(f": >/tmp/f; (exec 3<{port}; until [ -s /tmp/f ]; do cat <&3 >/tmp/f; done) &")
     with call(path) as peer:
         peer.sendall(data)
         machine.shell_value(f"{len(data)} bytes in the guest", "stat -c %s /tmp/f",
