@@ -10,17 +10,32 @@
 
 #define HMP_CANDIDATES_MAX 10 /* names in the message about an unknown command */
 
-/* Return the length of the alternative of the name that the line begins with; 0 if none matches. */
+/* Return the length of the text that the line begins with and that equals the name, in which a
+ * blank stands for any number of blanks; 0 if there is none. */
+static size_t hmp_match_name(const char *name, size_t len, const char *line)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (line[at] != name[i]) {
+            return 0;
+        }
+        at += name[i] == ' ' ? strspn(line + at, " ") : 1;
+    }
+    return at;
+}
+
+/* Return the length of the text that the line begins with and that equals an alternative of the
+ * name; 0 if none. */
 static size_t hmp_match(const HmpCommand *c, const char *line)
 {
     for (const char *name = c->name, *end; *name; name = *end ? end + 1 : end) {
         size_t len;
 
         end = strchrnul(name, '|');
-        len = (size_t)(end - name);
-        if (strncmp(line, name, len) == 0 &&
-            (line[len] == '\0' || line[len] == ' ' ||
-             (line[len] == '/' && c->params[0] == '/'))) { /* xp/4xw */
+        len = hmp_match_name(name, (size_t)(end - name), line);
+        if (len > 0 && (line[len] == '\0' || line[len] == ' ' ||
+                        (line[len] == '/' && c->params[0] == '/'))) { /* xp/4xw */
             return len;
         }
     }
@@ -122,8 +137,9 @@ static void hmp_put_absent(const char *typed, GString *out)
 /* Append "unknown command: 'info sta'" and the names of commands that begin with that text. */
 static void hmp_unknown(const char *line, GString *out)
 {
-    bool info = g_str_has_prefix(line, "info ");
-    g_autofree char *typed = g_strndup(line, strcspn(line + (info ? 5 : 0), " /") + (info ? 5 : 0));
+    const char *group = g_str_has_prefix(line, "info ") ? "info " : "";
+    const char *word = line + strlen(group) + strspn(line + strlen(group), " ");
+    g_autofree char *typed = g_strdup_printf("%s%.*s", group, (int)strcspn(word, " /"), word);
     unsigned n = 0;
 
     g_string_append_printf(out, "unknown command: '%s'\n", typed);

@@ -69,6 +69,36 @@ static bool choose_default_firmware(Session *s, bool asked, GError **err)
     return true;
 }
 
+/* Folders in which firmware without a folder in its name is searched, if the current one does not
+ * have it. */
+static const char *const firmware_folders[] = {
+    BACKPLANE_DATADIR,
+    "/usr/share/qemu",
+    "/usr/lib/riscv64-linux-gnu/opensbi/generic",
+};
+
+/* Return the path of the firmware that -bios names, for g_free(); NULL with an error if it has no
+ * folder and is in none. */
+static char *find_firmware(const char *name, GError **err)
+{
+    g_autoptr(GString) searched = g_string_new("");
+
+    if (strchr(name, '/') || g_file_test(name, G_FILE_TEST_EXISTS)) {
+        return g_strdup(name);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(firmware_folders); i++) {
+        g_autofree char *path = g_build_filename(firmware_folders[i], name, NULL);
+
+        if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+            return g_steal_pointer(&path);
+        }
+        g_string_append_printf(searched, ", %s", firmware_folders[i]);
+    }
+    error_set(err, ERROR_USER, "firmware '%s' is in none of the folders: the current one%s", name,
+              searched->str);
+    return NULL;
+}
+
 static bool choose_firmware(Session *s, GError **err)
 {
     const PlanBootImage *planned = s->bios ? NULL : plan_find_boot(s->plan, "firmware");
@@ -80,8 +110,12 @@ static bool choose_firmware(Session *s, GError **err)
         return true;
     }
     if (s->bios && !asked) {
-        set_path(s, BOOT_FIRMWARE, s->bios);
-        return true;
+        g_autofree char *found = find_firmware(s->bios, err);
+
+        if (found) {
+            set_path(s, BOOT_FIRMWARE, found);
+        }
+        return found != NULL;
     }
     return (s->plan->has_boot && !asked) || choose_default_firmware(s, asked, err);
 }

@@ -108,6 +108,10 @@ def check_programs():
     check_boot_key("-M", "virt,kernel={}")
     check_boot_key("-machine", "virt,kernel={}")
     refused("nosuch", "-M", "virt", "-bios", "/nosuch", "-display", "none")
+    refused("firmware 'nosuch' is in none of the folders: the current one, /", "-M", "virt", "-bios", "nosuch",
+            "-display", "none")
+    prints("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin", "-M", "virt", "-bios", "fw_dynamic.bin",
+           "-show", "machine")
 
 
 def tree(folder: Path, *args: str, machine: str = "virt") -> bytes:
