@@ -16,20 +16,33 @@ NODES = ["-smp", "4", "-object", "memory-backend-ram,id=ram0,size=96M", "-object
          "virtio-blk-pci,drive=d"]
 SHOW = """cd /sys/devices/system/node
 for n in 0 1; do echo node $n: $(cat node$n/cpulist) / $(cat node$n/distance) / $(grep MemTotal: node$n/meminfo); done
-cd /"""
+cd /; echo harts: $(sed -n 's/^hart[[:space:]]*: //p' /proc/cpuinfo)"""
 WORK = """head -c 65536 /dev/vda | md5sum
 for i in 1 2 3 4; do (n=0; while [ $n -lt 2000 ]; do n=$((n+1)); done; echo worked) & done; wait
 cat /proc/interrupts"""
 
 
+def harts_of(text: str) -> list[int]:
+    """Return the harts of Linux's CPUs, which the script SHOW prints. The hart that boots is CPU 0, and any hart can be."""
+    found = re.search(r"^harts:((?: \d+){4})\r?$", text, re.MULTILINE)
+    check(found, "no list of the harts", text)
+    return [int(word) for word in found[1].split()]
+
+
+def numbers_of(ranges: str) -> list[int]:
+    """Return the numbers of a list such as 0,2-3."""
+    pairs = [item.partition("-") for item in ranges.split(",")]
+    return [number for low, _, high in pairs for number in range(int(low), int(high or low) + 1)]
+
+
 def check_nodes(text: str) -> None:
     """Check what the script SHOW prints."""
-    sizes = []
-    for node, cpus, distances in ((0, "0-1", "10 17"), (1, "2-3", "17 10")):
-        found = re.search(rf"node {node}: {cpus} / {distances} / Node {node} MemTotal: (\d+) kB",
-                          text)
-        check(found, f"node {node} does not have the CPUs {cpus} at {distances}", text)
-        sizes.append(int(found[1]) >> 10)
+    sizes, harts = [], harts_of(text)
+    for node, own, distances in ((0, [0, 1], "10 17"), (1, [2, 3], "17 10")):
+        found = re.search(rf"node {node}: ([\d,-]+) / {distances} / Node {node} MemTotal: (\d+) kB", text)
+        check(found, f"node {node} has no CPUs at {distances}", text)
+        check(sorted(harts[cpu] for cpu in numbers_of(found[1])) == own, f"node {node} does not have the harts {own}", text)
+        sizes.append(int(found[2]) >> 10)
     check(30 < sizes[0] <= 96 and 100 < sizes[1] <= 160, f"sizes of {sizes} MiB", text)
 
 
@@ -37,7 +50,9 @@ def check_handlers(text: str, name: str, node: int) -> None:
     """Check that the wire of a device interrupts the harts of one node only."""
     found = re.search(rf"^ *\d+: +(\d+) +(\d+) +(\d+) +(\d+) .*{name}", text, re.MULTILINE)
     check(found, f"no interrupt of {name}", text)
-    counts = [int(found[1]) + int(found[2]), int(found[3]) + int(found[4])]
+    counts = [0, 0]
+    for hart, count in zip(harts_of(text), found.groups(), strict=True):
+        counts[hart // 2] += int(count)
     check(counts[node] and not counts[1 - node], f"{name}: not on the harts of node {node}", text)
 
 

@@ -131,9 +131,8 @@ def nvme_namespaces(subject: Subject) -> None:
         need_devices(subject.program, args + first)
         with Emulator(subject.program, args + first + second + hot, echo=subject.echo) as source:
             shell_ready(source)
-            source.shell_until("[ -b /dev/nvme0n2 ]", 60)
-            # Linux counts the names itself, and ignores the UUIDs of this controller.
-            check(source.shell("cat /sys/block/nvme0n2/nsid").strip() == "7", "the identifier", "")
+            # Linux counts the names itself, and ignores the UUIDs of this controller. Its link in /sys/block appears last.
+            source.shell_value("the identifier", "cat /sys/block/nvme0n2/nsid", lambda text: text.strip() == "7", 60)
             source.shell(LOAD + "for d in nvme0n1 nvme0n2; do sh /tmp/io $d >/dev/null 2>&1 </dev/null & done")
             before = [rounds(source, disk, 1) for disk in ("nvme0n1", "nvme0n2")]
             with Emulator(subject.program, ["-incoming", uri, *first[:2], *second[:2], *hot], echo=subject.echo) as target:
