@@ -66,12 +66,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         "'aio':'threads','cache':{'no-flush':true}}}",
         read_only ? "true" : "false", fd);
     Fixture f = { .loop = -1 };
+    g_autoptr(GError) err = NULL; /* a damaged image is refused */
     BlockNode *n;
 
     fuzz_fill_image(fd, &in);
     f.m = machine_new();
     machine_lock(f.m);
-    n = node(&f, line, false, NULL);
+    n = node(&f, line, false, &err);
     if (n && block_attach(n, read_only ? &reader : &writer, "disk", NULL)) {
         json_object_put(block_query(f.m, true));
         for (unsigned i = 0; i < REQUESTS_MAX && in.left; i++) {

@@ -131,8 +131,9 @@ def nvme_namespaces(subject: Subject) -> None:
         need_devices(subject.program, args + first)
         with Emulator(subject.program, args + first + second + hot, echo=subject.echo) as source:
             shell_ready(source)
-            # Linux counts the names itself, and ignores the UUIDs of this controller. Its link in /sys/block appears last.
-            source.shell_value("the identifier", "cat /sys/block/nvme0n2/nsid", lambda text: text.strip() == "7", 60)
+            # Linux finds the namespaces in any order, and counts the names itself. It ignores the UUIDs of this controller.
+            source.shell_value("the identifiers", "cat /sys/block/nvme0n1/nsid /sys/block/nvme0n2/nsid",
+                               lambda text: sorted(text.split()) == ["1", "7"], 60)
             source.shell(LOAD + "for d in nvme0n1 nvme0n2; do sh /tmp/io $d >/dev/null 2>&1 </dev/null & done")
             before = [rounds(source, disk, 1) for disk in ("nvme0n1", "nvme0n2")]
             with Emulator(subject.program, ["-incoming", uri, *first[:2], *second[:2], *hot], echo=subject.echo) as target:
