@@ -212,6 +212,11 @@ static void port_swap_cb(void *arg)
 
 /* --- presence --- */
 
+static PCIIndicator port_power_indicator(uint16_t control)
+{
+    return (control & PCI_EXP_SLTCTL_PIC) / PCI_EXP_SLTCTL_PWR_IND_ON;
+}
+
 /* Before the guest can watch the slot, a device appears in it as if it had been there at reset:
  * with power. */
 static void port_power_up_cold(PCIPort *p)
@@ -239,7 +244,12 @@ static void port_inserted(PCIPort *p)
 /* Function 0 is being removed. */
 static void port_emptied(PCIPort *p)
 {
-    /* A button that was pressed for this device does not apply to the next one. */
+    /* A button that was pressed for this device does not apply to the next one. A guest that has
+     * not seen it does nothing. */
+    if ((port_reg(p, PCI_EXP_SLTSTA, 2) & PCI_EXP_SLTSTA_ABP) &&
+        port_power_indicator(port_reg(p, PCI_EXP_SLTCTL, 2)) != PCI_INDICATOR_BLINK) {
+        p->attended = false;
+    }
     port_set_reg(p, PCI_EXP_SLTSTA, 2, PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_PDS, 0);
     if (!pci_slot_live(&p->slot) && port_has_power_controller(p)) {
         port_set_reg(p, PCI_EXP_SLTCTL, 2, PCI_EXP_SLTCTL_PIC,
@@ -289,11 +299,6 @@ static void port_power_written(PCIPort *p, bool on)
     }
     port_follow_link(p, RESET_COLD);
     pci_slot_event(&p->slot, on ? PCI_SLOT_EV_POWER_ON : PCI_SLOT_EV_POWER_OFF);
-}
-
-static PCIIndicator port_power_indicator(uint16_t control)
-{
-    return (control & PCI_EXP_SLTCTL_PIC) / PCI_EXP_SLTCTL_PWR_IND_ON;
 }
 
 static bool port_locked(const PCISlot *s)

@@ -567,6 +567,24 @@ static void test_button_unanswered(void)
     fixture_fini(&f);
 }
 
+/* A device that is removed before the guest has seen its button: the guest does nothing, and is
+ * notified of the next one. */
+static void test_button_withdrawn(void)
+{
+    Fixture f;
+
+    start(&f, NULL);
+    command(&f, OFF | HEARS);
+    g_assert_true(pressed_by_insert(&f));
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
+    settle();
+    g_assert_false(status(&f) & PCI_EXP_SLTSTA_ABP);
+    g_assert_false(pressed_by_insert(&f));
+    hands(&f);
+    g_assert_true(status(&f) & PCI_EXP_SLTSTA_ABP);
+    fixture_fini(&f);
+}
+
 /* A device plugged immediately after another was removed, when the guest has noticed the removal
  * and not yet checked again. Linux clears the bits first, finds the second device some time later
  * and powers it on; a button in between would power it off. If it does not check, it is
@@ -687,6 +705,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/switch-behind", test_switch_behind);
     g_test_add_func("/hotplug/button-of-plug", test_button_of_plug);
     g_test_add_func("/hotplug/button-unanswered", test_button_unanswered);
+    g_test_add_func("/hotplug/button-withdrawn", test_button_withdrawn);
     g_test_add_func("/hotplug/button-of-swap", test_button_of_swap);
     g_test_add_func("/hotplug/button-without-driver", test_button_without_driver);
     g_test_add_func("/hotplug/functions", test_functions);
