@@ -81,7 +81,8 @@ def set_memory(t: Test) -> None:
     until("the balloon to deflate", lambda: actual() == 128 << 10, 60)
     until("statistics", lambda: re.search(r"^unused \d+", t.here.virsh("dommemstat", NAME), re.M), 30,
           lambda: t.here.virsh("dommemstat", NAME))
-    check("balloon.current=131072" in t.here.virsh("domstats", NAME, "--balloon"), "domstats")
+    until("domstats, which follows the event BALLOON_CHANGE",
+          lambda: "balloon.current=131072" in t.here.virsh("domstats", NAME, "--balloon"), 30)
 
 
 @flow("dump --memory-only")
