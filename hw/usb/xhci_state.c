@@ -136,8 +136,11 @@ static bool xhci_state_get_slot(const XhciLoad *l)
                      .address = (uint8_t)address,
                      .context = context };
     for (unsigned i = 0; i < n; i++) {
-        if (!reader_ok(l->r) || !xhci_state_get_endpoint(l, id)) {
+        if (!reader_ok(l->r)) {
             return xhci_state_fault(l, "set of endpoints of slot", id);
+        }
+        if (!xhci_state_get_endpoint(l, id)) {
+            return false;
         }
     }
     if (state == XHCI_SLOT_ENABLED ? n > 0 : !s->endpoints[1]) {
@@ -172,8 +175,11 @@ static bool xhci_state_load(void *field, ByteReader *r, const char *path, GError
 
     xhci_slots_free(l.x);
     for (unsigned i = 0; i < n; i++) {
-        if (!reader_ok(r) || !xhci_state_get_slot(&l)) {
-            return *err ? false : xhci_state_fault(&l, "number of slots", n);
+        if (!reader_ok(r)) {
+            return xhci_state_fault(&l, "number of slots", n);
+        }
+        if (!xhci_state_get_slot(&l)) {
+            return false;
         }
     }
     l.x->n_pending = 0;

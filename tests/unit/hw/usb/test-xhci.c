@@ -457,6 +457,36 @@ static void test_saved_ports(void)
     fixture_fini(&v.f);
 }
 
+/* A state with a changed byte loads or is refused with one error, which the caller may ignore. */
+static void test_saved_changed(void)
+{
+    static const uint8_t changes[] = { 0x01, 0x80, 0xff };
+    g_autoptr(GByteArray) state = NULL;
+    unsigned refused = 0;
+    XhciDrv v;
+
+    xd_init(&v, NULL);
+    xd_enumerate(&v, "usb-kbd");
+    xd_poll(&v);
+    state = save_state(v.d);
+    for (guint i = 0; i < state->len * G_N_ELEMENTS(changes); i++) {
+        uint8_t *at = &state->data[i / G_N_ELEMENTS(changes)];
+        uint8_t change = changes[i % G_N_ELEMENTS(changes)];
+        g_autoptr(GError) err = NULL;
+
+        *at ^= change;
+        if (!load_state(v.d, state, &err)) {
+            g_assert_nonnull(err);
+            g_assert_false(load_state(v.d, state, NULL));
+            refused++;
+        }
+        *at ^= change;
+    }
+    g_assert_cmpuint(refused, >, 0);
+    g_assert_true(load_state(v.d, state, NULL));
+    fixture_fini(&v.f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -478,5 +508,6 @@ int main(int argc, char **argv)
     g_test_add_func("/xhci/full", test_full);
     g_test_add_func("/xhci/saved", test_saved);
     g_test_add_func("/xhci/saved-ports", test_saved_ports);
+    g_test_add_func("/xhci/saved-changed", test_saved_changed);
     return g_test_run();
 }
