@@ -45,6 +45,12 @@ static const JsonKey json_keys[] = {
     { "blockdev", "cache-size", json_type_int },
     { "blockdev", "refcount-cache-size", json_type_int },
     { "blockdev", "inject-error", json_type_array },
+    { "blockdev", "server", json_type_object },
+    { "blockdev", "abstract", json_type_boolean },
+    { "blockdev", "ipv4", json_type_boolean },
+    { "blockdev", "ipv6", json_type_boolean },
+    { "blockdev", "open-timeout", json_type_int },
+    { "blockdev", "reconnect-delay", json_type_int },
 };
 
 static const char *json_type_text(enum json_type type)

@@ -47,6 +47,12 @@ def check_nbd():
     rejected("to 'nbd://127.0.0.1:1': Connection refused", "-blockdev",
              "nbd,node-name=n,server.type=inet,server.host=127.0.0.1,server.port=1")
     rejected("reconnect-delay", "-blockdev", f"{base}/x,reconnect-delay=x")
+    json_form = '{"driver":"nbd","node-name":"n","server":%s,"open-timeout":0,"reconnect-delay":0}'
+    rejected("No such file", "-blockdev", json_form % '{"type":"unix","path":"/nonexistent/nbd","abstract":false}')
+    rejected("Connection refused", "-blockdev",
+             json_form % '{"type":"inet","host":"127.0.0.1","port":"1","ipv4":true,"ipv6":false}')
+    rejected("'server.port', expected: string, got: integer", "-blockdev",
+             json_form % '{"type":"inet","host":"127.0.0.1","port":1}')
     with Folder() as folder, server(folder, "--filter=exportname", "file", image(folder),
                                     "exportname-strict=true", "exportname=a b") as path:
         if path:
