@@ -161,8 +161,12 @@ static bool numa_use_memdev(NumaNodes *n, unsigned node, const char *id, GError 
     }
     n->memdev[node] = g_strdup(id);
     n->any_memdev = true;
-    if (!size || !numa_parse_size("size", size, &n->size[node], err)) {
-        return error_set(err, ERROR_USER, "memdev=%s: the object has no valid size=", id);
+    if (!size) {
+        return error_set(err, ERROR_USER, "memdev=%s: the object has no size=", id);
+    }
+    if (!numa_parse_size("size", size, &n->size[node], err)) {
+        g_prefix_error(err, "memdev=%s: ", id);
+        return false;
     }
     return true;
 }

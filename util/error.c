@@ -11,8 +11,7 @@ bool error_set(GError **err, ErrorClass class, const char *fmt, ...)
 {
     va_list args;
 
-    if (err) {
-        g_assert(!*err);
+    if (err && !*err) {
         va_start(args, fmt);
         *err = g_error_new_valist(BACKPLANE_ERROR, class, fmt, args);
         va_end(args);

@@ -31,8 +31,8 @@ GQuark backplane_error_quark(void);
 
 /**
  * error_set() - Report an error.
- * @err:   where to store the error, or NULL if the caller does not need it; must not contain an
- *         error yet
+ * @err:   where to store the error, or NULL if the caller does not need it. An error that it
+ *         contains is kept: the first failure is the cause of the following ones
  * @class: stored as the error's code
  * @fmt:   printf() format of the message
  *

@@ -69,6 +69,11 @@ def check_sizes():
                       (numa("node,mem=1023,memdev=m0"), "exclude each other"),
                       (numa("node,mem=0", "node,mem=128M"), "mem")):
         refused(why, "-M", "virt", *FOUR, *args)
+    for size in ("banana", "-5", "", "99999999999999999999"):
+        refused(f"memdev=m: property 'size' does not accept '{size}'", "-M", "virt", "-object",
+                f"memory-backend-ram,id=m,size={size}", "-numa", "node,memdev=m")
+    refused("memdev=m: the object has no size=", "-M", "virt", "-object", "memory-backend-ram,id=m", "-numa",
+            "node,memdev=m")
 
 
 @covers("-numa type=dist", "-numa src=", "-numa dst=", "-numa val=")

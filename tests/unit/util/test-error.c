@@ -12,6 +12,9 @@ static void test_set(void)
     g_assert_error(err, BACKPLANE_ERROR, (int)ERROR_GUEST);
     g_assert_cmpstr(err->message, ==, "slot 3: empty");
     g_assert_false(error_set(NULL, ERROR_USER, "an unused message"));
+    g_assert_false(error_set(&err, ERROR_USER, "a consequence"));
+    g_assert_error(err, BACKPLANE_ERROR, (int)ERROR_GUEST);
+    g_assert_cmpstr(err->message, ==, "slot 3: empty");
 }
 
 static void test_errno(void)

@@ -493,6 +493,14 @@ static bool pressed_by_insert(Fixture *f)
     return status(f) & PCI_EXP_SLTSTA_ABP;
 }
 
+/* Plug a device, which presses the button, and remove it before it is used. */
+static void press_and_pull(Fixture *f)
+{
+    g_assert_true(pressed_by_insert(f));
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f->m, "t0"), 0, NULL));
+    settle();
+}
+
 /* Replace the device, with the time that a user needs for it. */
 static void hands(Fixture *f)
 {
@@ -539,9 +547,7 @@ static void test_button_unanswered(void)
 
     start(&f, NULL);
     command(&f, OFF | HEARS);
-    g_assert_true(pressed_by_insert(&f));
-    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
-    settle();
+    press_and_pull(&f);
     g_assert_false(pressed_by_insert(&f));
     command(&f, BLINK | HEARS | PCI_EXP_SLTCTL_PCC);
     command(&f, BLINK | HEARS);
@@ -575,9 +581,7 @@ static void test_button_withdrawn(void)
 
     start(&f, NULL);
     command(&f, OFF | HEARS);
-    g_assert_true(pressed_by_insert(&f));
-    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
-    settle();
+    press_and_pull(&f);
     g_assert_false(status(&f) & PCI_EXP_SLTSTA_ABP);
     g_assert_false(pressed_by_insert(&f));
     hands(&f);
