@@ -22,6 +22,7 @@ static const JsonKey json_keys[] = {
     { "netdev", "ipv4", json_type_boolean },
     { "netdev", "ipv6", json_type_boolean },
     { "netdev", "server", json_type_boolean },
+    { "netdev", "abstract", json_type_boolean },
     { "netdev", "vhost", json_type_boolean },
     { "netdev", "hubid", json_type_int },
     { "netdev", "reconnect", json_type_int },
