@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The JSON form of -blockdev, -netdev and -object takes the types of the QMP schema.
+"""The JSON form of -blockdev, -netdev and -object uses the types of the QMP schema.
 
 For each key of each driver, a value of the type in the schema is not rejected because of its type, and the
 message about a value of another type names the key.
@@ -58,7 +58,7 @@ def keys(schema: dict, kind: str, tag: str = "") -> Iterator[tuple[str, str, str
 
 
 def message(option: str, value: dict) -> str:
-    """Return what the emulator says about an option in its JSON form."""
+    """Return the message of the emulator about an option in its JSON form."""
     done = subprocess.run([EMULATOR, "-M", "none", "-accel", "qtest", "-nodefaults", "-display", "none", "-qmp", "stdio",
                            option, json.dumps(value)], input=QUIT, capture_output=True, text=True,
                           timeout=scaled(30), check=False)
