@@ -133,7 +133,7 @@ void monitor_screendump_free(Machine *m);
 extern const HmpTable machine_table, qom_table, device_table, pci_table, chardev_table, host_table,
     debug_table, dump_table, info_table, migration_table, unplug_table, object_table, media_table,
     numa_table, throttle_table, balloon_table, display_table, input_table, vnc_table,
-    snapshot_table;
+    snapshot_table, usb_table;
 
 /* Properties of a balloon that exist at run time (qmp_balloon.c). _prop_type: the type of the
  * property "guest-stats", or NULL if the device is not a balloon. _get: the value of a property,

@@ -39,8 +39,9 @@ static const AbsentOption absent_options[] = {
     { "singlestep", "single instructions as blocks", NULL },
     { "spice", "a SPICE server", "use -device bochs-display and -vnc ADDRESS" },
     { "tpmdev", "a TPM", NULL },
-    { "usb", "USB", NULL },
-    { "usbdevice", "USB", NULL },
+    { "usb", "a built-in USB controller", "use -device qemu-xhci" },
+    { "usbdevice", "an option that creates USB devices",
+      "use -device qemu-xhci and -device usb-kbd, usb-tablet or usb-mouse" },
     { "virtfs", "a shared folder (9p)", NULL },
     { "watchdog", "an option that creates a watchdog", "use -device i6300esb" },
 };

@@ -34,7 +34,7 @@ static const struct MachineSwitch {
     size_t field;       /* char * in the Session: "on" or "off"; 0: not stored */
     const char *absent; /* what "on" requires and no machine has; NULL: both values are accepted */
 } machine_switches[] = {
-    { "usb", 0, "a USB controller" },
+    { "usb", 0, "a built-in USB controller (use -device qemu-xhci)" },
     { "acpi", 0, "ACPI tables" },
     { "graphics", 0, NULL },
     { "dump-guest-core", offsetof(Session, dump_guest_core), NULL },

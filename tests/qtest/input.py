@@ -62,6 +62,22 @@ def names(machine):
     return schema[member(branch, "data")]["values"]
 
 
+def check_info_usb():
+    """The lines of info usb: those of QEMU 7.2 for these options."""
+    devices = ["qemu-xhci,id=a", "usb-mouse,bus=a.0,port=4,usb_version=1", "usb-kbd,bus=a.0,id=k",
+               "qemu-xhci,id=b", "usb-tablet,bus=b.0,id=t"]
+    options = [word for device in devices for word in ("-device", device)]
+    expected = ("  Device 0.0, Port 1, Speed 480 Mb/s, Product QEMU USB Keyboard, ID: k\n"
+                "  Device 0.0, Port 4, Speed 12 Mb/s, Product QEMU USB Mouse\n")
+    tablet = "  Device 1.0, Port 1, Speed 480 Mb/s, Product QEMU USB Tablet, ID: t\n"
+    with Emulator(EMULATOR, OPTIONS + options, console=False) as machine:
+        text = hmp(machine, "info usb").replace("\r", "")
+        check(text == expected + tablet, text)
+        machine.qmp.command("device_del", id="t")
+        text = machine.qmp.command("x-query-usb")["human-readable-text"]
+        check(text == expected, text)
+
+
 def main():
     """Run the test."""
     with Emulator(EMULATOR, OPTIONS + KEYBOARD, console=False) as machine:
@@ -80,6 +96,8 @@ def main():
         refused(machine, "no pointing device for an event of type 'rel'; use -device usb-mouse",
                 "input-send-event", events=[move("rel", 1)])
         refused(machine, "at most 1024", "input-send-event", events=[event("a")] * 1025)
+        refused(machine, "USB support not enabled", "x-query-usb")
+        check(hmp(machine, "info usb") == "Error: USB support not enabled\r\n", "info usb")
         refused(machine, "no display", "input-send-event", device="x", events=[])
         check("key 'foo' is unknown" in hmp(machine, "sendkey ctrl-foo"), "sendkey foo")
         check("key '' is unknown" in hmp(machine, "sendkey ctrl-"), "sendkey ctrl-")
@@ -88,6 +106,7 @@ def main():
         refused(machine, "-device virtio-keyboard-pci", "send-key", keys=[key("a")])
         refused(machine, "-device usb-tablet", "input-send-event", events=[move("abs", 1)])
         refused(machine, "-device virtio-keyboard-pci", "input-send-event", events=[event("a")])
+    check_info_usb()
     usb = ["-device", "qemu-xhci", "-device", "usb-tablet", "-device", "usb-kbd"]
     with Emulator(EMULATOR, OPTIONS + usb, console=False) as machine:
         left = {"type": "btn", "data": {"down": True, "button": "left"}}
