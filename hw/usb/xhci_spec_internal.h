@@ -47,6 +47,8 @@ enum {
     XHCI_CMD_CSS = 1 << 8,
     XHCI_CMD_CRS = 1 << 9,
     XHCI_CMD_EWE = 1 << 10,
+    XHCI_CMD_EU3S = 1 << 11,
+    XHCI_CMD_KEPT = XHCI_CMD_RUN | XHCI_CMD_EIE | XHCI_CMD_HSEIE | XHCI_CMD_EWE | XHCI_CMD_EU3S,
     XHCI_STS_HALT = 1 << 0,
     XHCI_STS_FATAL = 1 << 2, /* Host System Error */
     XHCI_STS_EINT = 1 << 3,

@@ -269,7 +269,7 @@ static const VmState xhci_interrupter_state = { .name = "xhci-interrupter",
                                                 .fields = LIST(xhci_interrupter_fields) };
 static const VmField xhci_fields[] = {
     VM_PCI(Xhci, pci),
-    VM_U32(Xhci, usbcmd, .mask = XHCI_CMD_RUN | XHCI_CMD_EIE | XHCI_CMD_HSEIE | XHCI_CMD_EWE),
+    VM_U32(Xhci, usbcmd, .mask = XHCI_CMD_KEPT),
     VM_U32(Xhci, usbsts,
            .mask = XHCI_STS_HALT | XHCI_STS_FATAL | XHCI_STS_EINT | XHCI_STS_PORT | XHCI_STS_SRE),
     VM_U32(Xhci, dnctrl, .max = 0xffff),

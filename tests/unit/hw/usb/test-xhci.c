@@ -58,7 +58,10 @@ static void test_registers(void)
     g_assert_cmphex(xd_reg(&v, XHCI_REG_DCBAAP), ==, 0xffffffc0);
     xd_set(&v, XHCI_REG_INTERRUPTERS + 0x20 * 15 + 4, 0x12345678);
     g_assert_cmphex(xd_reg(&v, XHCI_REG_INTERRUPTERS + 0x20 * 15 + 4), ==, 0x12345678);
+    xd_set(&v, XHCI_REG_USBCMD, 0xfffffcfc);
+    g_assert_cmphex(xd_reg(&v, XHCI_REG_USBCMD), ==, 0xc0c); /* INTE, HSEE, EWE, EU3S */
     xd_set(&v, XHCI_REG_USBCMD, XHCI_CMD_RESET);
+    g_assert_cmphex(xd_reg(&v, XHCI_REG_USBCMD), ==, 0);
     g_assert_cmphex(xd_reg(&v, XHCI_REG_DCBAAP), ==, 0);
     g_assert_cmphex(xd_reg(&v, XHCI_REG_INTERRUPTERS + 0x20 * 15 + 4), ==, 4000);
     fixture_fini(&v.f);
