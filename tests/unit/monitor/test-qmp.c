@@ -450,6 +450,9 @@ static void test_hmp_wording(void)
     expect_hmp(r.m, "unplug_ x",
                "unknown command: 'unplug_'\ncandidates: unplug_force, unplug_cancel\n");
     expect_hmp(r.m, "nosuch x", "unknown command: 'nosuch'\n");
+    expect_hmp(r.m, "info   dump",
+               "unknown command: 'info dump'\nthis version does not have info dump: "
+               "the QMP command query-dump has this function\n");
     expect_hmp(r.m, "info   statu", "unknown command: 'info statu'\ncandidates: info status\n");
     expect_hmp(r.m, "info   uuid  ", "00000000-0000-0000-0000-000000000000\n");
     expect_hmp(r.m, "help   info   uuid", "info uuid -- Return the UUID given with -uuid.\n");
