@@ -593,7 +593,7 @@ bool monitor_open(Machine *m, Chardev *c, bool control, bool pretty, GError **er
     g_queue_init(&mon->late);
     mon->late_of = g_hash_table_new(g_str_hash, g_str_equal);
     framer_init(&mon->framer);
-    hmp_line_init(&mon->line);
+    hmp_line_init(&mon->line, hmp_complete);
     mon->front = (ChardevFront){ monitor_on_can_read, monitor_on_read, monitor_on_event,
                                  monitor_on_writable, mon };
     if (!chardev_attach(c, &mon->front, err)) {
