@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Return of guest memory to the host: holes in the file of a block (contract in memory/discard.h).
+ * Return of guest memory to the host (contract in memory/discard.h).
  */
 #include "memory/discard.h"
 
@@ -10,9 +10,10 @@
 
 bool ram_discard(RamBlock *block, uint64_t offset, uint64_t len)
 {
-    /* Without a descriptor the block consists of several files, or of a private one, which
+    /* Other memory without a descriptor consists of several files, or of a private one, which
      * MADV_REMOVE rejects. */
-    int r = block->fd < 0 ? madvise(block->host + offset, len, MADV_REMOVE)
+    int advice = block->anonymous ? MADV_DONTNEED : MADV_REMOVE;
+    int r = block->fd < 0 ? madvise(block->host + offset, len, advice)
                           : fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                                       (off_t)offset, (off_t)len);
 

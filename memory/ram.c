@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * RAM blocks: shared memory and the state of its pages.
+ * RAM blocks: host memory and the state of its pages.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +17,11 @@
 #include "memory/ram.h"
 #include "util/error.h"
 
-#define AT_ONCE     8                            /* pages whose states fill a word */
-#define WORD_DIRTY  UINT64_C(0x0101010101010101) /* RAM_PAGE_DIRTY of eight pages */
-#define WORD_GATHER UINT64_C(0x0102040810204080) /* times that: their bits in the top byte */
+#define AT_ONCE       8 /* pages whose states fill a word */
+#define HUGE_PAGE     (UINT64_C(2) << 20)
+#define HUGE_PAGE_MAX (UINT64_C(1) << 30)
+#define WORD_DIRTY    UINT64_C(0x0101010101010101) /* RAM_PAGE_DIRTY of eight pages */
+#define WORD_GATHER   UINT64_C(0x0102040810204080) /* times that: their bits in the top byte */
 
 static bool ram_fail(GError **err, const char *id, uint64_t size, const char *what)
 {
@@ -105,14 +107,20 @@ static int ram_open_file(const RamBlock *b, uint64_t size, const RamSource *from
 typedef struct PopulatePart {
     uint8_t *host;
     uint64_t size;
+    bool anonymous;
 } PopulatePart;
 
 /* Return 0, or the error number as a pointer. */
 static gpointer ram_populate_part(gpointer opaque)
 {
     PopulatePart *part = opaque;
+    int error = madvise(part->host, part->size, MADV_POPULATE_WRITE) == 0 ? 0 : errno;
 
-    return GINT_TO_POINTER(madvise(part->host, part->size, MADV_POPULATE_WRITE) == 0 ? 0 : errno);
+    if (error == EINVAL && part->anonymous) { /* a host kernel before 5.14 */
+        memset(part->host, 0, part->size);
+        error = 0;
+    }
+    return GINT_TO_POINTER(error);
 }
 
 /* Populate a range of the block in threads. Return 0, or an error number. */
@@ -125,7 +133,8 @@ static int ram_populate_all(const RamBlock *b, const struct RamRange *range, uns
     int error = 0;
 
     for (uint64_t at = 0; at < range->size; at += each, n++) {
-        parts[n] = (PopulatePart){ b->host + range->at + at, MIN(each, range->size - at) };
+        parts[n] =
+            (PopulatePart){ b->host + range->at + at, MIN(each, range->size - at), b->anonymous };
         started[n] = g_thread_try_new("prealloc", ram_populate_part, &parts[n], NULL);
     }
     for (unsigned i = 0; i < n; i++) {
@@ -192,13 +201,13 @@ static bool ram_map_source(RamBlock *b, const struct RamRange *range, const RamS
     return true;
 }
 
-/* Reserve addresses for parts with separate files, aligned for huge pages. */
-static bool ram_reserve_addresses(RamBlock *b, GError **err)
+/* Map anonymous memory, or with PROT_NONE reserve addresses, at a multiple of @align. */
+static bool ram_map_anonymous(RamBlock *b, int prot, uint64_t align, GError **err)
 {
-    uint64_t align = UINT64_C(1) << 30, size = b->size + align;
+    uint64_t size = b->size + align;
     uint8_t *at, *start;
 
-    at = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    at = mmap(NULL, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) {
         return ram_fail(err, b->id, b->size, "the host has no addresses for the memory");
     }
@@ -208,6 +217,28 @@ static bool ram_reserve_addresses(RamBlock *b, GError **err)
     }
     munmap(start + b->size, (size_t)(at + size - (start + b->size)));
     b->host = start;
+    return true;
+}
+
+/* Reserve addresses for parts with separate files. */
+static bool ram_reserve_addresses(RamBlock *b, GError **err)
+{
+    return ram_map_anonymous(b, PROT_NONE, HUGE_PAGE_MAX, err);
+}
+
+/* Map a block without a file. The transparent huge pages of the host apply to such memory only, by
+ * default. */
+static bool ram_map_private(RamBlock *b, GError **err)
+{
+    if (!ram_map_anonymous(b, PROT_READ | PROT_WRITE, HUGE_PAGE, err)) {
+        return false;
+    }
+    madvise(b->host, b->size, MADV_DONTFORK);
+    b->anonymous = true;
+    if (sysconf(_SC_PAGESIZE) == RAM_PAGE_SIZE) {
+        b->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    }
+    b->holes = b->pagemap >= 0;
     return true;
 }
 
@@ -238,7 +269,7 @@ static bool ram_prepare_range(RamBlock *b, const struct RamRange *range, const R
  */
 static const RamSource *ram_common_source(const RamPart *parts, unsigned n, RamSource *common)
 {
-    *common = (RamSource){ .no_reserve = true };
+    *common = (RamSource){ .no_reserve = true }; /* ram_check_parts() has checked the sum */
     if (n == 1) {
         return parts[0].from;
     }
@@ -247,8 +278,25 @@ static const RamSource *ram_common_source(const RamPart *parts, unsigned n, RamS
             return NULL;
         }
         common->seal |= parts[i].from->seal;
+        common->memfd |= parts[i].from->memfd;
     }
     return common;
+}
+
+static bool ram_has_file(const RamSource *from)
+{
+    return from->path || from->memfd || from->seal || from->hugetlb;
+}
+
+/* Map the complete block (@one: its source), or reserve its addresses. */
+static bool ram_map_whole(RamBlock *b, const RamSource *one, GError **err)
+{
+    const struct RamRange all = { 0, b->size };
+
+    if (!one) {
+        return ram_reserve_addresses(b, err);
+    }
+    return ram_has_file(one) ? ram_map_source(b, &all, one, true, err) : ram_map_private(b, err);
 }
 
 static bool map_block(RamBlock *b, const RamPart *parts, unsigned n, GError **err)
@@ -257,7 +305,7 @@ static bool map_block(RamBlock *b, const RamPart *parts, unsigned n, GError **er
     RamSource common;
     const RamSource *one = ram_common_source(parts, n, &common);
 
-    if (one ? !ram_map_source(b, &range, one, true, err) : !ram_reserve_addresses(b, err)) {
+    if (!ram_map_whole(b, one, err)) {
         return false;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -335,6 +383,7 @@ RamBlock *ram_block_new_parts(const char *id, const RamPart *parts, unsigned n, 
     b = g_new0(RamBlock, 1);
     b->id = g_strdup(id);
     b->fd = -1;
+    b->pagemap = -1;
     b->size = (size + RAM_PAGE_SIZE - 1) & ~(uint64_t)(RAM_PAGE_SIZE - 1);
     if (!map_block(b, parts, n, err)) {
         ram_block_free(b);
@@ -366,6 +415,9 @@ void ram_block_free(RamBlock *block)
     }
     if (block->fd >= 0) {
         close(block->fd);
+    }
+    if (block->pagemap >= 0) {
+        close(block->pagemap);
     }
     g_free(block->pages);
     g_free(block->id);

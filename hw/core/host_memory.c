@@ -99,6 +99,7 @@ static bool memory_open(HostObject *o, GError **err)
     h->source.policy = (RamPolicy)h->policy;
     h->source.path = h->path;
     h->source.private_file = !h->share;
+    h->source.memfd = o->kind == &host_memory_memfd || (!h->path && h->share);
     h->source.no_dump = !h->dump;
     h->source.no_reserve = !h->reserve;
     if (h->path && !memory_check_path(h->path, err)) {
@@ -233,7 +234,7 @@ void host_memory_release(Machine *m)
                   "reject more memory than the host has, and reserve huge pages")
 
 static const PlanProp ram_props[] = {
-    COMMON_PROPS(false, "accepted: the memory can be shared either way"),
+    COMMON_PROPS(false, "use a memfd, which other processes can map"),
 };
 static const PlanProp memfd_props[] = {
     COMMON_PROPS(true, "accepted: the memory can be shared either way"),

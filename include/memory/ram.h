@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest RAM: named blocks of shared memory (memfd), each with one state byte per 4 KiB page.
+ * Guest RAM: named blocks of host memory, each with one state byte per 4 KiB page.
  *
  * A block is the unit of migration. Its ID is part of the ABI of the machine and is derived from
  * the place of its owner, never from the order of creation. The page states transfer writes by CPUs
@@ -11,8 +11,8 @@
  *    while a display is watched, a page without RAM_PAGE_VIEW. The
  *    first write uses the slow path and calls ram_written_any().
  *  - A page with RAM_PAGE_CODE has no direct write entry either, until its code is dropped.
- *  - Sizes are multiples of RAM_PAGE_SIZE. Host memory is page aligned; it is shared and initially
- *    zero unless its RamSource specifies a file.
+ *  - Sizes are multiples of RAM_PAGE_SIZE. Host memory is page aligned; it is initially zero
+ *    unless its RamSource specifies a file.
  */
 #ifndef MEMORY_RAM_H
 #define MEMORY_RAM_H
@@ -44,8 +44,10 @@ struct RamBlock {
     int refs;         /* atomic */
     char *id;         /* unique in the machine: "riscv_virt_board.ram" */
     uint64_t size;    /* bytes */
-    int fd;           /* of the memory, open for the life of the block; -1: none */
-    bool holes;       /* SEEK_DATA on fd finds pages that the host never provided */
+    int fd;           /* of a memfd or shared file, open for the life of the block; -1: none */
+    bool anonymous;   /* private to the process, without a file */
+    int pagemap;      /* /proc/self/pagemap for anonymous memory; -1: not available */
+    bool holes;       /* fd (SEEK_DATA) or pagemap finds pages that the host never provided */
     uint8_t *host;    /* mapping of the block */
     uint8_t *pages;   /* size / RAM_PAGE_SIZE bytes of RAM_PAGE_*; atomic access only */
     uint8_t tracking; /* RAM_PAGE_DIRTY, RAM_PAGE_VIEW: bits that writes set (atomic) */
@@ -69,13 +71,14 @@ typedef enum RamPolicy {
     RAM_POLICY_INTERLEAVE,
 } RamPolicy;
 
-/* Source of the memory of a block; all zero: a memfd. */
+/* Source of the memory of a block; all zero: anonymous memory. */
 typedef struct RamSource {
     const char *path;      /* a file; or a directory, for an unnamed file in it */
     bool private_file;     /* guest stores do not reach the file */
+    bool memfd;            /* memory with a descriptor, which other processes can map */
     bool hugetlb;          /* memfd of huge pages, */
     uint64_t hugetlb_size; /* of this size (a power of two; 0: the host's default) */
-    bool seal;             /* the memfd cannot change its size */
+    bool seal;             /* memfd that cannot change its size */
     bool prealloc;         /* provide all memory now, or fail, */
     unsigned threads;      /* with so many threads (0: one) */
     bool discard;          /* the host may discard the contents when the block is freed */
@@ -91,8 +94,8 @@ typedef struct RamPart {
     const RamSource *from;
 } RamPart;
 /* Create a zeroed block of 1 to RAM_PARTS_MAX contiguous parts; its size is rounded up to full
- * pages. The block has a file descriptor only if all parts can be in one memfd: no part of several
- * is a file or uses huge pages. Returns NULL with an error that names ID, size and cause; more
+ * pages. It is one mapping, anonymous or of one file, unless one of several parts is a file or uses
+ * huge pages. Returns NULL with an error that names ID, size and cause; more
  * memory than the host can provide (memory/limit.h) is rejected. The caller owns the block; undone
  * by ram_block_free(). Any thread. */
 RamBlock *ram_block_new_parts(const char *id, const RamPart *parts, unsigned n, GError **err);

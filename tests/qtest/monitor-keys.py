@@ -6,11 +6,10 @@ import os
 import pty
 import select
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
-from emulator import TestFailure  # noqa: E402
+from waiting import Deadline, elapse  # noqa: E402
 
 EMULATOR = os.environ["BACKPLANE_BINARY"]
 OPTIONS = ["-M", "virt", "-m", "16", "-accel", "qtest", "-bios", "none", "-display", "none"]
@@ -31,16 +30,15 @@ STEPS = [
 ]
 
 
-def read_until(terminal, text, seconds=20):
+def read_until(terminal, text):
     """Read from the terminal until the text appears and a prompt follows, or the text is the end."""
     seen = b""
-    end = time.monotonic() + seconds
+    limit = Deadline(f"the text {text!r}", 20, lambda: f"seen: {seen!r}")
     while text not in seen or not seen.endswith((PROMPT, text)):
-        left = end - time.monotonic()
-        if left <= 0 or not select.select([terminal], [], [], left)[0]:
-            raise TestFailure(f"{text!r} is not in {seen!r}")
-        seen += os.read(terminal, 65536)
-    return seen
+        if limit.over():
+            raise limit.failure()
+        if select.select([terminal], [], [], limit.left())[0]:
+            seen += os.read(terminal, 65536)
 
 
 def run(options):
@@ -50,7 +48,7 @@ def run(options):
         os.execv(EMULATOR, [EMULATOR, *OPTIONS, *options])
     try:
         if "mon:stdio" in options:
-            time.sleep(0.5)
+            elapse(0.5, "the monitor has no output before its prompt is requested")
             os.write(terminal, b"\x01c")
         read_until(terminal, PROMPT)
         for keys, text in STEPS:

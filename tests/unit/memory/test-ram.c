@@ -4,6 +4,7 @@
  */
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "memory/discard.h"
@@ -19,7 +20,6 @@ static void test_make(void)
     g_assert_no_error(err);
     g_assert_cmpuint(b->size, ==, 8192);
     g_assert_cmpuint(b->host[8191], ==, 0);
-    g_assert_cmpint(b->fd, >=, 0);
     ram_block_free(b);
     ram_block_free(NULL);
 }
@@ -186,12 +186,35 @@ static void test_source(void)
     g_assert_cmpint(ftruncate(b->fd, 4096), <, 0);
     g_assert_true(b->holes);
     ram_block_free(b);
-    b = ram_block_new("s", 1 << 20, &(RamSource){ .prealloc = true, .no_dump = true }, &err);
+    b = ram_block_new("s", 1 << 20,
+                      &(RamSource){ .memfd = true, .prealloc = true, .no_dump = true }, &err);
     g_assert_no_error(err);
     g_assert_cmpint(lseek(b->fd, 0, SEEK_HOLE), ==, 1 << 20); /* none inside */
     ram_block_free(b);
     g_assert_null(ram_block_new("s", 4096, &(RamSource){ .path = "/nowhere/x" }, &err));
     g_assert_nonnull(strstr(err->message, "RAM block s of 4096 bytes: /nowhere/x: No such file"));
+}
+
+/* Memory without a file is private, aligned for huge pages, and zero again when it was discarded.
+ */
+static void test_anonymous(void)
+{
+    g_autoptr(GError) err = NULL;
+    RamBlock *b = ram_block_new("s", 5 << 20, &(RamSource){ .prealloc = true }, &err);
+    unsigned char in_core[(5 << 20) / RAM_PAGE_SIZE];
+
+    g_assert_no_error(err);
+    g_assert_true(b->anonymous);
+    g_assert_cmpint(b->fd, ==, -1);
+    g_assert_cmpuint((uintptr_t)b->host % (2 << 20), ==, 0);
+    g_assert_cmpint(mincore(b->host, b->size, in_core), ==, 0);
+    g_assert_null(memchr(in_core, 0, sizeof(in_core)));
+    b->host[0x123456] = 1;
+    g_assert_true(ram_discard(b, 0x123000, RAM_PAGE_SIZE));
+    g_assert_cmpint(mincore(b->host + 0x123000, RAM_PAGE_SIZE, in_core), ==, 0);
+    g_assert_cmpuint(in_core[0] & 1, ==, 0);
+    g_assert_cmpuint(b->host[0x123456], ==, 0);
+    ram_block_free(b);
 }
 
 /* Parts without files share a memfd; other parts have their own. */
@@ -239,6 +262,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/ram/code", test_code);
     g_test_add_func("/memory/ram/refs", test_refs);
     g_test_add_func("/memory/ram/source", test_source);
+    g_test_add_func("/memory/ram/anonymous", test_anonymous);
     g_test_add_func("/memory/ram/parts", test_parts);
     return g_test_run();
 }

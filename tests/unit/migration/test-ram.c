@@ -99,27 +99,41 @@ static void test_round_trip(void)
     box_free(b);
 }
 
-/* A private mapping of a file, or memory that cannot be written through its descriptor. */
+/* Replace the RAM of a box by one with this source. */
+static RamBlock *box_replace_ram(Box *b, const RamSource *source)
+{
+    g_autoptr(GError) err = NULL;
+    RamBlock *ram;
+
+    ram_block_free(g_ptr_array_steal_index(b->m->ram_blocks, 0));
+    ram = ram_block_new("box.ram", 1 << 20, source, &err);
+    g_assert_no_error(err);
+    g_ptr_array_add(b->m->ram_blocks, ram);
+    return ram;
+}
+
+/* A private mapping of a file, a shared one, memory that cannot be written through its descriptor,
+ * and a memfd. */
 static void test_other_memory(void)
 {
     g_autofree char *path = temp_path("memory"), *old = g_malloc(1 << 20);
     g_autoptr(GError) err = NULL;
 
     memset(old, 9, 1 << 20); /* data that the target must discard */
-    for (unsigned kind = 0; kind < 3; kind++) {
+    for (unsigned kind = 0; kind < 4; kind++) {
         Box *a = box_new(NULL), *b = box_new(NULL);
         RamBlock *from = g_ptr_array_index(a->m->ram_blocks, 0), *to;
-        RamSource source = { .path = path, .private_file = kind == 0 };
+        RamSource source = { .path = kind == 3 ? NULL : path,
+                             .private_file = kind == 0,
+                             .memfd = kind == 3 };
         g_autoptr(GByteArray) out = g_byte_array_new();
         ByteWriter w = { out };
         RamSend *s;
         RamReceive *r;
 
         g_file_set_contents(path, old, 1 << 20, NULL);
-        ram_block_free(g_ptr_array_steal_index(b->m->ram_blocks, 0));
-        to = ram_block_new("box.ram", 1 << 20, &source, &err);
-        g_assert_no_error(err);
-        g_ptr_array_add(b->m->ram_blocks, to);
+        to = box_replace_ram(b, &source);
+        memset(to->host, kind == 3 ? 9 : to->host[0], to->size / 2);
         if (kind == 2) { /* a descriptor that rejects writes */
             int huge = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
 
@@ -161,32 +175,50 @@ static void test_zeroes(void)
     box_free(a);
 }
 
+/* Return the number of pages of a block that the host has allocated. */
+static unsigned allocated_pages(const RamBlock *b)
+{
+    unsigned char in_core[(1 << 20) / RAM_PAGE_SIZE];
+    unsigned n = 0;
+    struct stat st;
+
+    if (b->fd >= 0) {
+        g_assert_cmpint(fstat(b->fd, &st), ==, 0);
+        return (unsigned)(st.st_blocks / (RAM_PAGE_SIZE / 512));
+    }
+    g_assert_cmpint(mincore(b->host, b->size, in_core), ==, 0);
+    for (size_t i = 0; i < sizeof(in_core); i++) {
+        n += in_core[i] & 1;
+    }
+    return n;
+}
+
 /* A mostly empty guest uses no memory on either side. */
 static void test_holes(void)
 {
-    Box *a = box_new(NULL), *b = box_new(NULL);
-    RamBlock *to = g_ptr_array_index(b->m->ram_blocks, 0);
-    RamBlock *from = g_ptr_array_index(a->m->ram_blocks, 0);
-    g_autoptr(GByteArray) out = g_byte_array_new();
-    ByteWriter w = { out };
-    RamSend *s = ram_send_new(a->m, 2, NULL);
-    RamReceive *r = ram_receive_new(b->m, NULL);
-    struct stat st;
+    for (int memfd = 0; memfd < 2; memfd++) {
+        Box *a = box_new(NULL), *b = box_new(NULL);
+        RamBlock *from = box_replace_ram(a, &(RamSource){ .memfd = memfd });
+        RamBlock *to = box_replace_ram(b, &(RamSource){ .memfd = memfd });
+        g_autoptr(GByteArray) out = g_byte_array_new();
+        ByteWriter w = { out };
+        RamSend *s = ram_send_new(a->m, 2, NULL);
+        RamReceive *r = ram_receive_new(b->m, NULL);
 
-    from->host[0x80000] = 1;
-    ram_send_start(s, &w);
-    take(r, &ram_start, strip(out, 1 + 4 + 4 + 8), 1000);
-    ram_send_begin_pass(s);
-    pass(s, r, 100000);
-    g_assert_cmpint(fstat(from->fd, &st), ==, 0);
-    g_assert_cmpint(st.st_blocks, <=, 8);
-    g_assert_cmpint(fstat(to->fd, &st), ==, 0);
-    g_assert_cmpint(st.st_blocks, <=, 8);
-    g_assert_cmpuint(to->host[0x80000], ==, 1);
-    ram_send_free(s);
-    ram_receive_free(r);
-    box_free(a);
-    box_free(b);
+        g_assert_cmpint(from->anonymous, ==, !memfd);
+        from->host[0x80000] = 1;
+        ram_send_start(s, &w);
+        take(r, &ram_start, strip(out, 1 + 4 + 4 + 8), 1000);
+        ram_send_begin_pass(s);
+        pass(s, r, 100000);
+        g_assert_cmpuint(allocated_pages(from), ==, 1);
+        g_assert_cmpuint(allocated_pages(to), ==, 1);
+        g_assert_cmpuint(to->host[0x80000], ==, 1);
+        ram_send_free(s);
+        ram_receive_free(r);
+        box_free(a);
+        box_free(b);
+    }
 }
 
 static void put_item(ByteWriter *w, uint64_t page, int fill)
