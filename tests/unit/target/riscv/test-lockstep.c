@@ -51,8 +51,9 @@ typedef struct Pair {
     uint64_t enabled;                            /* mstatus: interrupts, which triggers require */
     uint64_t medeleg, stateen;
     uint8_t data[DATA_PAGES * RAM_PAGE_SIZE];
-    unsigned runs; /* atomic: number of runs of a hart */
-    bool stopped;  /* atomic: the watchdog ended a run */
+    GMutex lock;   /* of runs and stopped: the watchdog stops only the run that it has timed */
+    unsigned runs; /* number of runs of a hart */
+    bool stopped;  /* the watchdog ended a run */
     bool quit;     /* atomic */
     uint64_t n_stopped;
     GThread *watch;
@@ -553,17 +554,18 @@ static gpointer lock_watch(gpointer opaque)
 
     g_assert_cmpint(pthread_getcpuclockid(p->main, &clock), ==, 0);
     while (!__atomic_load_n(&p->quit, __ATOMIC_SEQ_CST)) {
-        unsigned now = __atomic_load_n(&p->runs, __ATOMIC_SEQ_CST);
         clock_gettime(clock, &t);
         int64_t used = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-        if (now != last) {
-            last = now;
+        g_mutex_lock(&p->lock);
+        if (p->runs != last) {
+            last = p->runs;
             since = used;
         } else if (used - since > ENDLESS_NS) {
-            __atomic_store_n(&p->stopped, true, __ATOMIC_SEQ_CST);
+            p->stopped = true;
             cpu_raise_any(&p->h[0]->cpu->cpu, CPU_PENDING_STOP);
             cpu_raise_any(&p->h[1]->cpu->cpu, CPU_PENDING_STOP);
         }
+        g_mutex_unlock(&p->lock);
         wait_elapse(5000, "the next check of a run");
     }
     return NULL;
@@ -572,13 +574,20 @@ static gpointer lock_watch(gpointer opaque)
 /* Run both harts. Return false if the watchdog ended a run. */
 static bool lock_run_both(Pair *p)
 {
-    __atomic_store_n(&p->stopped, false, __ATOMIC_SEQ_CST);
+    bool stopped = false;
+
     for (unsigned i = 0; i < 2; i++) {
+        g_mutex_lock(&p->lock);
         __atomic_store_n(&p->h[i]->cpu->cpu.pending, 0, __ATOMIC_SEQ_CST);
-        __atomic_fetch_add(&p->runs, 1, __ATOMIC_SEQ_CST);
+        p->stopped = false;
+        p->runs++;
+        g_mutex_unlock(&p->lock);
         rv_run(&p->h[i]->cpu->cpu);
+        g_mutex_lock(&p->lock);
+        stopped |= p->stopped;
+        g_mutex_unlock(&p->lock);
     }
-    return !__atomic_load_n(&p->stopped, __ATOMIC_SEQ_CST);
+    return !stopped;
 }
 
 /* Make all memory equal. The harts were stopped at different places. */
