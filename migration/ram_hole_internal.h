@@ -9,7 +9,7 @@
 
 #include "memory/ram.h"
 
-enum { RAM_HOLE_WINDOW = 512 }; /* pages whose state is read at once */
+enum { RAM_HOLE_WINDOW = 512 }; /* pages whose state is read together */
 
 /* The pages whose state is known; zeroed: none. */
 typedef struct RamHole {
