@@ -134,10 +134,10 @@ MIB = 1 << 20
 FILL = "dd if=/dev/zero of=/tmp/fill bs=1M count=96 2>/dev/null; rm /tmp/fill"
 
 
-def shared_mib(machine: Emulator) -> int:
-    """MiB of guest memory that the host provides."""
+def resident_mib(machine: Emulator) -> int:
+    """MiB of memory that the host provides, most of which is the guest's."""
     text = Path(f"/proc/{machine.pid}/status").read_text(encoding="ascii")
-    return int(text.split("RssShmem:")[1].split()[0]) >> 10
+    return int(text.split("VmRSS:")[1].split()[0]) >> 10
 
 
 def total_mib(machine: Emulator) -> int:
@@ -153,14 +153,14 @@ def balloon(subject: Subject) -> None:
     with Emulator(subject.program, args, echo=subject.echo) as machine:
         shell_ready(machine)
         machine.shell(FILL, 60)
-        full, before = total_mib(machine), shared_mib(machine)
+        full, before = total_mib(machine), resident_mib(machine)
         machine.qmp.command("balloon", value=128 * MIB)
         until("the balloon to inflate", lambda: machine.qmp.command("query-balloon")["actual"] ==
               128 * MIB, 60)
         check(machine.qmp.wait_event("BALLOON_CHANGE")["data"]["actual"] < 256 * MIB, "event", "")
         check(total_mib(machine) <= full - 120, "the guest kept its memory", total_mib(machine))
-        check(shared_mib(machine) <= before - 64, "the host got less than 64 MiB",
-              f"{before} MiB before, {shared_mib(machine)} MiB after")
+        check(resident_mib(machine) <= before - 64, "the host got less than 64 MiB",
+              f"{before} MiB before, {resident_mib(machine)} MiB after")
         path = "/machine/peripheral/b"
         machine.qmp.command("qom-set", path=path, property="guest-stats-polling-interval", value=1)
         until("statistics", lambda: 0 < machine.qmp.command("qom-get", path=path,
