@@ -113,8 +113,6 @@ static void hmp_help(const char *what, GString *out)
 static const struct HmpAbsent {
     const char *name, *instead;
 } hmp_absent[] = {
-    { "drive_add", "the QMP commands blockdev-add and device_add add a disk" },
-    { "drive_del", "device_del removes a disk" },
     { "block_resize", "the QMP command block_resize changes the size of a disk" },
     { "commit", "images have no commit job; qemu-img commit works on an image that is not in use" },
     { "block_stream", "images have no jobs; qemu-img rebase works on an image that is not in use" },

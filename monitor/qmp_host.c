@@ -164,6 +164,34 @@ static void hmp_netdev_del(Machine *m, const char *args, GString *out)
     }
 }
 
+/* Arguments: [-n] IGNORED OPTIONS. The second was the PCI address of the device in old versions of
+ * QEMU. */
+static void hmp_drive_add(Machine *m, const char *args, GString *out)
+{
+    g_autoptr(GError) err = NULL;
+    const char *options = strchr(args, ' ');
+
+    if (options && g_str_has_prefix(args, "-n ")) {
+        options = strchr(options + 1, ' ');
+    }
+    if (!options) {
+        g_string_append(out, "Error: use drive_add 0 if=none,id=ID,file=FILE[,...]\n");
+    } else if (!monitor_host(m)->drive_add(m, options + 1, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    } else {
+        g_string_append(out, "OK\n");
+    }
+}
+
+static void hmp_drive_del(Machine *m, const char *args, GString *out)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!monitor_host(m)->host_del(m, "drive", args, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+}
+
 static void hmp_set_link(Machine *m, const char *args, GString *out)
 {
     g_auto(GStrv) words = g_strsplit(args, " ", 2);
@@ -184,6 +212,9 @@ static const HmpCommand hmp_commands[] = {
       "forward a host port to the guest", hmp_hostfwd_add },
     { "hostfwd_remove", "[ID] tcp|udp:[HOSTADDR]:HOSTPORT", "stop forwarding a host port",
       hmp_hostfwd_remove },
+    { "drive_add", "[-n] 0 if=none,id=ID,file=FILE[,...]",
+      "create a drive for device_add; the options are those of -drive", hmp_drive_add },
+    { "drive_del", "ID", "delete a drive that no device uses", hmp_drive_del },
     { "netdev_add", "TYPE,id=ID[,...]", NULL, hmp_netdev_add },
     { "netdev_del", "ID", NULL, hmp_netdev_del },
     { "set_link", "NAME on|off", NULL, hmp_set_link },

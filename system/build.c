@@ -205,6 +205,11 @@ static bool host_del(Machine *m, const char *kind, const char *id, GError **err)
     return host_part_del(session_of(m), kind, id, err);
 }
 
+static bool build_drive_add(Machine *m, const char *text, GError **err)
+{
+    return disks_drive_add(session_of(m), text, err);
+}
+
 static bool build_dump_machine(Machine *m, const char *path, GError **err)
 {
     return boot_dump_machine(session_of(m), path, err);
@@ -319,6 +324,7 @@ void build_fill_host(Session *s)
         .boot_digests = digests,
         .host_add = host_add,
         .host_del = host_del,
+        .drive_add = build_drive_add,
         .cont = do_cont,
         .stop = do_stop,
         .gdbserver = build_gdbserver,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -drive, -pflash, -blockdev and -snapshot: host parts and devices that they add to the
+ * -drive, -pflash, -blockdev, -snapshot and drive_add: host parts and devices that they add to the
  * description.
  *
  * A drive with if=virtio or if=scsi creates its device, after all devices of the command line, so
@@ -423,6 +423,30 @@ bool disks_add_devices(Session *s, GError **err)
         }
     }
     return true;
+}
+
+bool disks_drive_add(Session *s, const char *arg, GError **err)
+{
+    struct json_object *o = disks_parse(arg, err);
+    const char *iface = o ? disks_text(o, "if") : NULL;
+    bool ok = o != NULL;
+
+    if (iface && strcmp(iface, "none") != 0) {
+        ok = error_set(err, ERROR_USER,
+                       "if=%s: a running machine accepts if=none only; device_add adds the device",
+                       iface);
+    } else if (o && !disks_text(o, "id")) {
+        ok = error_set(err, ERROR_USER, "id= is required, for drive= of device_add");
+    }
+    if (ok) {
+        json_object_object_del(o, "if");
+        if (s->snapshot) {
+            json_object_object_add(o, "snapshot", json_object_new_string("on"));
+        }
+        ok = block_drive_check(o, err) && host_part_add(s, "drive", o, err);
+    }
+    json_object_put(o);
+    return ok;
 }
 
 static bool disks_is_on(const char *text)

@@ -75,7 +75,7 @@ static const HostKind kinds[] = {
     { "chardev", create_chardev, chardev_del, NULL },
     { "object", create_object, host_object_del, host_object_free_all },
     { "blockdev", create_blockdev, block_node_del, block_free_all },
-    { "drive", create_drive, NULL, NULL },
+    { "drive", create_drive, block_node_del, NULL },
     { "netdev", create_netdev, netdev_del, netdev_free_all },
     { "fw_cfg", create_fw_cfg, NULL, fw_cfg_files_free },
 };

@@ -184,6 +184,8 @@ bool disks_pflash(Session *s, const char *file, GError **err);
  * to -hdd and -cdrom whose drives no device names, after the devices of -device; and use drives
  * with if=pflash as flash banks. */
 bool disks_add_devices(Session *s, GError **err);
+/* drive_add: create a drive without a device from the text of a -drive option with id=. */
+bool disks_drive_add(Session *s, const char *arg, GError **err);
 /* After merging descriptions: apply -snapshot to all drives. */
 bool disks_apply_snapshot(Session *s, GError **err);
 

@@ -65,6 +65,9 @@ typedef struct MonitorHost {
      * the part @id and remove it from the description; fails if it does not exist or is in use. */
     bool (*host_add)(Machine *m, const char *kind, struct json_object *options, GError **err);
     bool (*host_del)(Machine *m, const char *kind, const char *id, GError **err);
+    /* Create a drive without a device from @text in the form of -drive; if=none and id= are
+     * required. host_del deletes it. */
+    bool (*drive_add)(Machine *m, const char *text, GError **err);
     /* cont: run the guest; during an incoming migration, record that it runs after the load. Fails
      * if a migration is finishing or a reset is required first. stop: stop the guest if it runs. */
     bool (*cont)(Machine *m, GError **err);

@@ -25,7 +25,7 @@ void qtest_end(QTest *q);
 /* Wait until the emulator ends by itself. Return the exit status, or -1 if a signal ended it.
  * Frees @q. */
 int qtest_wait(QTest *q);
-/* Return the private memory of the emulator in KiB (RssAnon of Linux), with the guest RAM in use. */
+/* Return the private memory of the emulator in KiB (RssAnon), with the guest RAM in use. */
 unsigned long qtest_memory(QTest *q);
 /* Run the emulator with @args and without sockets. Return the exit status, which is 124 if the
  * emulator had to be ended after 120 seconds. Store its outputs in *out and *err (g_free) unless

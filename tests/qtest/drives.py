@@ -240,6 +240,37 @@ def test_graph(names):
         check(qmp.command("query-named-block-nodes") == [], "nodes are left")
 
 
+# Commands of the human monitor, in order, and what each prints. {d}: a raw image.
+MONITOR = [
+    ("drive_add 0 if=none,id=h,file={d},format=raw", "OK"),
+    ("drive_add 0 if=none,id=h,file={d},format=raw", "'h' is given twice"),
+    ("drive_add 0 if=virtio,id=x,file={d},format=raw", "accepts if=none only"),
+    ("drive_add 0 if=none,file={d},format=raw", "id= is required"),
+    ("drive_add 0 if=none,id=x,file={d}.none", "No such file"),
+    ("drive_add 0 if=none,id=x,file={d},foramt=raw", "did you mean 'format'?"),
+    ("drive_add 0", "an argument is missing"),
+    ("device_add virtio-blk-pci,drive=h,id=disk,bus=rp", ""),
+    ("drive_del h", "in use by device 'disk'"),
+    ("device_del disk", ""),
+    ("drive_del h", ""),
+    ("drive_del h", "there is no drive named 'h'"),
+    ("drive_add -n 0 if=none,id=h,file={d},format=raw", "OK"),
+]
+
+
+def test_monitor(names):
+    """drive_add creates a drive for device_add, and drive_del deletes it when no device uses it. With -snapshot, the
+    image of such a drive is protected as well."""
+    for options, format_name in ([], "raw"), (["-snapshot"], "overlay"):
+        with Emulator(EMULATOR, ["-accel", "qtest", "-S", "-M", "virt", "-nodefaults", "-device", "pcie-root-port,id=rp",
+                                 *options], console=False) as machine:
+            for line, expected in MONITOR:
+                answer = machine.qmp.command("human-monitor-command", **{"command-line": line.format(**names)})
+                check(expected in answer if expected else answer == "", f"{line}: {answer}")
+            node = machine.qmp.command("query-block")[0]["inserted"]
+            check(node["drv"] == format_name, f"{options}: {node}")
+
+
 def main():
     """Run everything in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="backplane-drives-") as folder:
@@ -248,7 +279,7 @@ def main():
             with open(names[name], "wb") as file:
                 file.write(head)
                 file.truncate(SIZE)
-        for test in test_made, test_refused, test_help, test_warning, test_graph:
+        for test in test_made, test_refused, test_help, test_warning, test_graph, test_monitor:
             test(names)
         print(f"{len(MADE)} forms created the expected drive, {len(REFUSED)} rejected, "
               f"{len(HELP)} printed help")

@@ -49,6 +49,12 @@ static bool host_del(Machine *m, const char *kind, const char *id, GError **err)
     return false;
 }
 
+static bool drive_add(Machine *m, const char *text, GError **err)
+{
+    g_set_error(err, QMP_ERROR, QMP_GENERIC_ERROR, "no drive of %s here", text);
+    return false;
+}
+
 static bool boot_digests(Machine *m, GError **err)
 {
     return true;
@@ -103,6 +109,7 @@ static void rig_init(Rig *r, bool control)
                              .dump_machine = dump_machine,
                              .host_add = host_add,
                              .host_del = host_del,
+                             .drive_add = drive_add,
                              .cont = do_cont,
                              .stop = do_stop,
                              .command_line_options = command_line_options,
