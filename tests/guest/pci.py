@@ -135,7 +135,7 @@ FILL = "dd if=/dev/zero of=/tmp/fill bs=1M count=96 2>/dev/null; rm /tmp/fill"
 
 
 def resident_mib(machine: Emulator) -> int:
-    """MiB of memory that the host provides, most of which is the guest's."""
+    """MiB of memory that the host provides, most of which belongs to the guest."""
     text = Path(f"/proc/{machine.pid}/status").read_text(encoding="ascii")
     return int(text.split("VmRSS:")[1].split()[0]) >> 10
 
